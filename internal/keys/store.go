@@ -1,0 +1,61 @@
+package keys
+
+import (
+	"context"
+	"crypto/ed25519"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+// State is where a signing key is in its life.
+type State string
+
+// The states, in the order of a life (R38). The empty State is none of them, and such a key is never used.
+const (
+	Announced   State = "announced" // published, does not sign yet
+	Active      State = "active"    // signs; the database allows one
+	Retiring    State = "retiring"  // published, no longer signs
+	Removed     State = "removed"   // everything it signed has expired
+	Compromised State = "compromised"
+)
+
+// Key is one signing key. The private half exists only sealed, in the place SealPlace(id) (R37).
+type Key struct {
+	ID            m2m.KeyID
+	State         State
+	Public        ed25519.PublicKey
+	Sealed        secret.Sealed
+	CreatedAt     time.Time // when it was announced
+	ActivatedAt   time.Time // zero: not yet
+	RetiredAt     time.Time
+	RemovedAt     time.Time
+	CompromisedAt time.Time
+}
+
+// SealPlace is where the private half of a key is sealed.
+func SealPlace(id m2m.KeyID) secret.Place {
+	return secret.Place{Table: "signing_keys", ID: string(id)}
+}
+
+// Ring is all keys that are not yet forgotten, at one version. Removed and compromised ones stay in it as history.
+type Ring struct {
+	Version int64 // moves with every change
+	Keys    []Key // by CreatedAt, then ID
+}
+
+// Change is one step of one key.
+type Change struct {
+	Key  Key // the key as it is to be from now on; a new one when From is empty
+	From State
+}
+
+// Store keeps the ring.
+type Store interface {
+	// Ring reads the whole ring in one snapshot.
+	Ring(ctx context.Context) (Ring, error)
+	// ChangeRing applies all changes in one commit with their audit entries ("key.announced", "key.active", ...; target: the kid) if the
+	// ring still has version was, and moves the version. m2m.ErrConflict: somebody else was first, nothing was changed.
+	ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []Change) error
+}

@@ -1,0 +1,59 @@
+package m2m
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+)
+
+// MachineID names a machine: "mch_" and the 27 base62 characters of a KSUID. It is never used again after deletion.
+type MachineID string
+
+// TokenID names a token: "mt_" and 32 lower-case hex digits. It is also the jti of a JWT, and never verifies as a token.
+type TokenID string
+
+// InstanceID names the deployment: "ins_" and 27 base62 characters.
+type InstanceID string
+
+// KeyID names a signing key: its RFC 7638 thumbprint, 43 base64url characters.
+type KeyID string
+
+const (
+	machinePrefix  = "mch_"
+	tokenPrefix    = "mt_"
+	ksuidLength    = 27
+	tokenHexDigits = 32
+)
+
+// ParseMachineID tells whether s has the shape of a machine id; it says nothing about whether the machine exists.
+func ParseMachineID(s string) (MachineID, bool) {
+	rest, ok := strings.CutPrefix(s, machinePrefix)
+	if !ok || len(rest) != ksuidLength || strings.IndexFunc(rest, notBase62) >= 0 {
+		return "", false
+	}
+	return MachineID(s), true
+}
+
+// ParseTokenID tells whether s has the shape of a token id; it says nothing about whether the token exists.
+func ParseTokenID(s string) (TokenID, bool) {
+	rest, ok := strings.CutPrefix(s, tokenPrefix)
+	if !ok || len(rest) != tokenHexDigits || strings.IndexFunc(rest, notHex) >= 0 {
+		return "", false
+	}
+	return TokenID(s), true
+}
+
+// NewTokenID makes an id of 128 random bits.
+func NewTokenID() TokenID {
+	var b [tokenHexDigits / 2]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return TokenID(tokenPrefix + hex.EncodeToString(b[:]))
+}
+
+func notBase62(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+}
+
+func notHex(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'a' || r > 'f')
+}

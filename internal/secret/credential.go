@@ -1,0 +1,98 @@
+package secret
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"hash/crc32"
+	"strings"
+	"unicode/utf8"
+)
+
+// Prefix tells the kinds of credential apart at sight, for people, scanners and SDKs.
+type Prefix string
+
+// The prefixes of the wire contract.
+const (
+	OpaqueToken   Prefix = "mt_"
+	MachineSecret Prefix = "ak_"
+	InstanceKey   Prefix = "sk_"
+)
+
+const (
+	alphabet       = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	randomLength   = 32 // 32 x log2(62) = 190.5 bits (R1)
+	checksumLength = 6  // 62^6 > 2^32
+	// MaxLength bounds what is looked at at all: no credential of ours is longer, JWTs apart.
+	MaxLength = 512
+)
+
+// New makes a credential: the prefix, 32 random base62 characters and the checksum of everything before it (R1).
+func New(p Prefix) Text {
+	out := make([]byte, 0, len(p)+randomLength+checksumLength)
+	out = append(out, p...)
+	var pool [2 * randomLength]byte
+	for len(out) < len(p)+randomLength {
+		rand.Read(pool[:]) // never fails: crypto/rand ends the process instead
+		for _, b := range pool {
+			// 248 = 4 x 62: bytes above it are thrown away, so that no character is likelier than another.
+			if b < 248 && len(out) < len(p)+randomLength {
+				out = append(out, alphabet[b%62])
+			}
+		}
+	}
+	return Text(append(out, checksum(out)...))
+}
+
+// WellFormed tells whether s is a credential that New could have made with this prefix: length, characters, checksum. It
+// costs no allocation and no look-up (R4).
+func WellFormed(p Prefix, s string) bool {
+	if len(s) != len(p)+randomLength+checksumLength || !strings.HasPrefix(s, string(p)) {
+		return false
+	}
+	for i := len(p); i < len(s); i++ {
+		if !isBase62(s[i]) {
+			return false
+		}
+	}
+	body, sum := s[:len(s)-checksumLength], s[len(s)-checksumLength:]
+	want := checksum([]byte(body))
+	return sum == string(want)
+}
+
+// checksum is the CRC-32 (IEEE) of body in base62, most significant digit first, padded with zeros to six characters.
+func checksum(body []byte) []byte {
+	n := crc32.ChecksumIEEE(body)
+	var out [checksumLength]byte
+	for i := checksumLength - 1; i >= 0; i-- {
+		out[i] = alphabet[n%62]
+		n /= 62
+	}
+	return out[:]
+}
+
+func isBase62(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+}
+
+// Hash is the SHA-256 under which a credential is stored and found. Credentials carry 190 random bits, so a plain hash is
+// enough and a slow one would only be slow.
+type Hash [sha256.Size]byte
+
+// HashOf hashes a credential.
+func HashOf(t Text) Hash { return sha256.Sum256([]byte(t)) }
+
+// Nothing is a hash that no credential has: look-ups under it find nothing, at the price of any other look-up (R4).
+var Nothing Hash
+
+// Presentable tells whether s can be a credential at all: not empty, not over-long, visible ASCII (R11).
+func Presentable(s string, limit int) bool {
+	if s == "" || len(s) > limit || !utf8.ValidString(s) {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}

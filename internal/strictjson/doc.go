@@ -1,0 +1,7 @@
+// Package strictjson reads JSON the way a security boundary must: one object, exact names, no duplicates at any level, valid
+// UTF-8, no lone surrogate, bounded depth, nothing behind it (R54), and numbers that lose nothing (R24).
+//
+// It owns that strictness for request bodies, JWT headers and claims; the grammar itself is go-json-experiment's jsontext,
+// which this package alone knows. It refuses to know what the members mean. A parse costs one decoder and one slice.
+// Start reading at object.go.
+package strictjson
