@@ -75,14 +75,12 @@ func isBase62(c byte) bool {
 }
 
 // Hash is the SHA-256 under which a credential is stored and found. Credentials carry 190 random bits, so a plain hash is
-// enough and a slow one would only be slow.
+// enough and a slow one would only be slow. No credential has the zero Hash: a look-up under it finds nothing, at the price of
+// any other look-up (R4).
 type Hash [sha256.Size]byte
 
 // HashOf hashes a credential.
 func HashOf(t Text) Hash { return sha256.Sum256([]byte(t)) }
-
-// Nothing is a hash that no credential has: look-ups under it find nothing, at the price of any other look-up (R4).
-var Nothing Hash
 
 // Presentable tells whether s can be a credential at all: not empty, not over-long, visible ASCII (R11).
 func Presentable(s string, limit int) bool {

@@ -8,8 +8,10 @@ import (
 	"testing"
 )
 
-const masterA = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-const masterB = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+const (
+	masterA = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+	masterB = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+)
 
 // R1, R3: the whole string counts.
 func TestEveryOneCharacterChangeOfACredentialIsMalformed(t *testing.T) {

@@ -10,12 +10,11 @@ import (
 
 // Check is one question of the hot path: may whoever holds the credential Caller use this token?
 type Check struct {
-	Caller secret.Hash // hash of the caller's credential; secret.Nothing: nobody
+	Caller secret.Hash // hash of the caller's credential; zero: nobody
 	Token  Token
 }
 
-// Token is a bearer token as the database looks for it. The zero Token, and one with Hash secret.Nothing and no ID, is found
-// nowhere (R4).
+// Token is a bearer token as the database looks for it. The zero Token is found nowhere (R4).
 type Token = m2m.Presented
 
 // Verdict is the answer to one Check.
