@@ -1,0 +1,73 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+// Prefix stands before the name of every setting.
+const Prefix = "DUALMINT_"
+
+// Config is every setting, parsed. Tags: env is the name without Prefix, envDefault the default, doc the line of the
+// documents, shown what they show as the default where that is a rule and not a value.
+type Config struct {
+	Addr           string         `env:"ADDR"            envDefault:"127.0.0.1:8080" doc:"listen address, host:port"`
+	Issuer         string         `env:"ISSUER"          shown:"http:// + address"   doc:"public base URL: the iss of JWTs; required with PostgreSQL, a wildcard address or port 0; recorded at first start, another one is refused afterwards"`
+	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" shown:"none"                doc:"addresses or CIDR ranges, comma-separated, whose X-Forwarded-For is believed"`
+	ShutdownGrace  time.Duration  `env:"SHUTDOWN_GRACE"  envDefault:"20s"            doc:"how long requests under way may take to finish after SIGTERM"`
+
+	DatabaseURL   secret.Text `env:"DATABASE_URL"   envDefault:"sqlite:data/dualmint.db" doc:"sqlite:PATH or postgres://..."`
+	DatabaseConns int         `env:"DATABASE_CONNS" envDefault:"16"                      doc:"size of the connection pool on PostgreSQL, 2 to 1000"`
+	Migrate       Switch      `env:"MIGRATE"        envDefault:"on"                      doc:"on: serve brings the schema up to date at start; off: only \"dualmint migrate up\" does"`
+
+	MasterKey     secret.Text `env:"MASTER_KEY"      shown:"SQLite: made at first start" doc:"base64 keys of 32 bytes, comma-separated: the first seals, all open; required with PostgreSQL"`
+	MasterKeyFile string      `env:"MASTER_KEY_FILE" shown:"PATH.master-key"             doc:"file that holds the master keys instead"`
+	SecretKey     secret.Text `env:"SECRET_KEY"      shown:"SQLite: made at first start" doc:"instance secret key, sk_ and at least 32 characters: administers everything; changing it retires the old one; required with PostgreSQL"`
+	SecretKeyFile string      `env:"SECRET_KEY_FILE" shown:"PATH.secret-key"             doc:"file that holds the instance secret key instead"`
+
+	ScopeCheck  m2m.ScopeRule `env:"SCOPE_CHECK"  envDefault:"live" doc:"live: a removed scope is taken from every live token at once; snapshot: tokens keep the scopes of their creation"`
+	JWTMaxTTL   time.Duration `env:"JWT_MAX_TTL"  envDefault:"24h"  doc:"longest life of a JWT"`
+	KeyRotation time.Duration `env:"KEY_ROTATION" envDefault:"720h" doc:"how long a signing key signs"`
+	JWKSMaxAge  time.Duration `env:"JWKS_MAX_AGE" envDefault:"10m"  doc:"how long clients may keep the published key set"`
+
+	Writers           int     `env:"WRITERS"             envDefault:"2"     doc:"how many batches of verifications are under way at once, 1 to 4"`
+	RatePerCredential float64 `env:"RATE_PER_CREDENTIAL" envDefault:"20000" doc:"requests a second per credential and replica; 0: no limit"`
+	RatePerAddress    float64 `env:"RATE_PER_ADDRESS"    envDefault:"50000" doc:"requests a second per client address and replica; 0: no limit"`
+
+	Prices     string `env:"PRICES"     envDefault:"create=0.001 verify=0.0001" doc:"dollars a creation and a successful verification of an opaque token; later prices with their date: create=0.001 verify=0.0001; 2027-01-01 verify=0.00008"`
+	Allowances string `env:"ALLOWANCES" shown:"none"                             doc:"free operations a month, written like prices: create=2500 verify=100000"`
+
+	LogLevel    slog.Level `env:"LOG_LEVEL"    envDefault:"info" doc:"debug, info, warn or error"`
+	LogFormat   LogFormat  `env:"LOG_FORMAT"   envDefault:"text" doc:"text or json"`
+	LogRequests Switch     `env:"LOG_REQUESTS" envDefault:"on"   doc:"on: one line per request"`
+
+	URL                  string      `env:"URL"                     shown:"http:// + address" doc:"command line: the instance to speak to"`
+	MachineSecretKey     secret.Text `env:"MACHINE_SECRET_KEY"      shown:"none"              doc:"command line: the machine to act as, for tokens create and verify"`
+	MachineSecretKeyFile string      `env:"MACHINE_SECRET_KEY_FILE" shown:"none"              doc:"file that holds the machine secret instead"`
+}
+
+// Switch is a setting that is on or off.
+type Switch bool
+
+// UnmarshalText accepts on and off.
+func (s *Switch) UnmarshalText(b []byte) error {
+	return choose(string(b), map[string]Switch{"on": true, "off": false}, s, "on or off")
+}
+
+// LogFormat is how log lines are written.
+type LogFormat string
+
+// The log formats.
+const (
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+// UnmarshalText accepts text and json.
+func (f *LogFormat) UnmarshalText(b []byte) error {
+	return choose(string(b), map[string]LogFormat{"text": LogText, "json": LogJSON}, f, "text or json")
+}

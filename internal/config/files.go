@@ -1,0 +1,158 @@
+package config
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+const (
+	sqliteScheme    = "sqlite:"
+	masterKeySuffix = ".master-key"
+	secretKeySuffix = ".secret-key"
+	maxKeyFile      = 64 << 10
+)
+
+// SQLitePath is the file of the embedded database; false: the database is not embedded.
+func (c *Config) SQLitePath() (string, bool) {
+	return strings.CutPrefix(c.DatabaseURL.Reveal(), sqliteScheme)
+}
+
+// EnsureKeys makes, on a first start with SQLite, the master key and the instance secret key into files of mode 0600 beside
+// the database, and reads them on every other start. It gives the paths of the files that it made. A database whose key file
+// is gone is never given a new one: that would only hide the loss.
+func (c *Config) EnsureKeys() (made []string, err error) {
+	path, embedded := c.SQLitePath()
+	if !embedded {
+		return nil, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the database's directory: %w", err)
+	}
+	for _, key := range []struct {
+		name   string
+		value  *secret.Text
+		path   string
+		make   func() secret.Text
+		advice string
+	}{
+		{"MASTER_KEY", &c.MasterKey, path + masterKeySuffix, newMasterKey, "what was sealed under it opens with no other"},
+		{"SECRET_KEY", &c.SecretKey, path + secretKeySuffix, newSecretKey, "or set " + Prefix + "SECRET_KEY to a new one, which retires the old one"},
+	} {
+		if *key.value != "" {
+			continue
+		}
+		text, err := readKey(key.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			if exists(path) {
+				return made, SettingsError{{Prefix + key.name, "is not set and " + key.path + " is gone, although " + path + " exists; put it back: " + key.advice}}
+			}
+			text = key.make()
+			err = writeKey(key.path, text)
+			made = append(made, key.path)
+		}
+		if err != nil {
+			return made, SettingsError{{Prefix + key.name, err.Error()}}
+		}
+		*key.value = text
+	}
+	var f faultList
+	c.checkKeys(&f)
+	return made, SettingsError(f).orNil()
+}
+
+// readFiles reads the settings that are given as files.
+func (c *Config) readFiles(dir string) SettingsError {
+	var f faultList
+	for _, s := range []struct {
+		name  string
+		value *secret.Text
+		path  *string
+	}{
+		{"MASTER_KEY", &c.MasterKey, &c.MasterKeyFile},
+		{"SECRET_KEY", &c.SecretKey, &c.SecretKeyFile},
+		{"MACHINE_SECRET_KEY", &c.MachineSecretKey, &c.MachineSecretKeyFile},
+	} {
+		if *s.path == "" {
+			continue
+		}
+		if *s.value != "" {
+			f.add(s.name+"_FILE", "is set beside "+Prefix+s.name+": set one of them")
+			continue
+		}
+		*s.path = inDir(dir, *s.path)
+		text, err := readKey(*s.path)
+		if err != nil {
+			f.add(s.name+"_FILE", err.Error())
+			continue
+		}
+		*s.value = text
+	}
+	return SettingsError(f)
+}
+
+// readKey reads a key file without the white space around its content.
+func readKey(path string) (secret.Text, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("names a file that cannot be read: %w", err)
+	}
+	if info.IsDir() || info.Size() > maxKeyFile {
+		return "", fmt.Errorf("names no key file: %s", path)
+	}
+	b, err := os.ReadFile(path) //nolint:gosec // G304: the operator names it
+	if err != nil {
+		return "", fmt.Errorf("names a file that cannot be read: %w", err)
+	}
+	text := textOf(strings.TrimSpace(string(b)))
+	if text == "" {
+		return "", fmt.Errorf("names an empty file: %s", path)
+	}
+	return text, nil
+}
+
+// writeKey writes a key that did not exist before, and returns once it is on the disk.
+func writeKey(path string, key secret.Text) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // G304: beside the database
+	if err != nil {
+		return fmt.Errorf("make the key file: %w", err)
+	}
+	_, err = f.WriteString(key.Reveal() + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("write the key file: %w", err), os.Remove(path))
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("open the key file's directory: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func newMasterKey() secret.Text {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return textOf(base64.StdEncoding.EncodeToString(b[:]))
+}
+
+func newSecretKey() secret.Text { return secret.New(secret.InstanceKey) }
+
+func textOf(s string) secret.Text { return secret.Text(s) }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func inDir(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}

@@ -1,0 +1,117 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/joho/godotenv"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+)
+
+// Load reads the settings of a server from environ (as os.Environ gives it) and from dir/.env, where the environment wins.
+// Relative paths among them mean dir. The error is SettingsError: all of them. Nothing is written; EnsureKeys does that.
+func Load(environ []string, dir string) (Config, error) {
+	c, faults := read(environ, dir)
+	faults = append(faults, c.check()...)
+	return c, faults.orNil()
+}
+
+// LoadDatabase reads the settings and faults only those that speaking to the database needs, for work on the schema.
+func LoadDatabase(environ []string, dir string) (Config, error) {
+	c, faults := read(environ, dir)
+	faults = append(faults, c.check()...)
+	return c, faults.about("DATABASE_URL", "DATABASE_CONNS", "LOG_LEVEL", "LOG_FORMAT").orNil()
+}
+
+// read parses without judging.
+func read(environ []string, dir string) (Config, SettingsError) {
+	var c Config
+	values, faults := merge(env.ToMap(environ), filepath.Join(dir, ".env"))
+	faults = append(faults, unknown(values)...)
+	err := env.ParseWithOptions(&c, env.Options{Environment: values, Prefix: Prefix, FuncMap: parsers()})
+	faults = append(faults, parseFaults(err)...)
+	faults = append(faults, c.readFiles(dir)...)
+	if path, ok := c.SQLitePath(); ok && path != "" {
+		c.DatabaseURL = sqliteScheme + textOf(inDir(dir, path))
+	}
+	return c, faults
+}
+
+// merge adds the lines of the .env file that the environment does not set. A variable set to nothing counts as not set, so
+// that a compose file may pass names through.
+func merge(environ map[string]string, file string) (map[string]string, SettingsError) {
+	out := map[string]string{}
+	text, err := os.ReadFile(file) //nolint:gosec // G304: the operator's own working directory
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return environ, SettingsError{{".env", "cannot be read: " + err.Error()}}
+	}
+	lines, err := godotenv.UnmarshalBytes(text)
+	if err != nil {
+		// The parser's message repeats a piece of the file, which may be a secret.
+		return environ, SettingsError{{".env", "is not lines of NAME=value"}}
+	}
+	for _, source := range []map[string]string{lines, environ} {
+		for name, value := range source {
+			if strings.HasPrefix(name, Prefix) && value != "" {
+				out[name] = value
+			}
+		}
+	}
+	return out, nil
+}
+
+// parsers read the types that have no reader of their own, with sentences for people.
+func parsers() map[reflect.Type]env.ParserFunc {
+	return map[reflect.Type]env.ParserFunc{
+		reflect.TypeFor[m2m.ScopeRule](): func(v string) (any, error) {
+			var r m2m.ScopeRule
+			err := choose(v, map[string]m2m.ScopeRule{"live": m2m.Live, "snapshot": m2m.Snapshot}, &r, "live or snapshot")
+			return r, err
+		},
+		reflect.TypeFor[slog.Level](): func(v string) (any, error) {
+			var l slog.Level
+			err := choose(v, map[string]slog.Level{
+				"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+			}, &l, "debug, info, warn or error")
+			return l, err
+		},
+		reflect.TypeFor[time.Duration](): func(v string) (any, error) {
+			d, err := time.ParseDuration(v)
+			if err != nil {
+				return nil, errors.New("must be a duration such as 90s, 10m or 24h")
+			}
+			return d, nil
+		},
+		reflect.TypeFor[netip.Prefix](): func(v string) (any, error) {
+			v = strings.TrimSpace(v)
+			if a, err := netip.ParseAddr(v); err == nil {
+				return netip.PrefixFrom(a, a.BitLen()), nil
+			}
+			p, err := netip.ParsePrefix(v)
+			if err != nil {
+				return nil, errors.New("must be addresses or CIDR ranges, separated by commas")
+			}
+			return p, nil
+		},
+	}
+}
+
+// choose sets to to the choice of this name.
+func choose[T any](name string, choices map[string]T, to *T, sentence string) error {
+	v, ok := choices[name]
+	if !ok {
+		return fmt.Errorf("must be %s", sentence)
+	}
+	*to = v
+	return nil
+}
