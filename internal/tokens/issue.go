@@ -1,0 +1,117 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+// Request is what a machine asks for.
+type Request struct {
+	Format       m2m.Format // empty: the machine's default
+	Seconds      *float64   // lifetime; nil: the machine's default
+	Claims       []byte     // the raw JSON of the field; nil: null
+	MinRemaining *int64     // seconds; nil: always a new token
+}
+
+// Issued is a token, new or handed out again, and the only sight of its characters.
+type Issued struct {
+	Record m2m.Record
+	Bearer secret.Text
+}
+
+// Issue makes a token for the machine that holds the credential caller. m2m.ErrUnauthenticated: no living machine holds it.
+func (s *Service) Issue(ctx context.Context, caller secret.Text, r Request) (Issued, error) {
+	// 1. Who, and may it: a machine, as itself.
+	machine, err := s.holder(ctx, caller)
+	if err != nil {
+		return Issued{}, err
+	}
+	// 2. What, and for how long.
+	plan, err := s.plan(machine, r)
+	if err != nil {
+		return Issued{}, err
+	}
+	// 3. An equal token that may be handed out again.
+	if r.MinRemaining != nil {
+		return s.reuse(ctx, plan)
+	}
+	// 4. Mode, then record and count in one commit.
+	return s.mint(ctx, plan)
+}
+
+func (s *Service) holder(ctx context.Context, caller secret.Text) (m2m.Machine, error) {
+	callers, err := s.Hot.Callers(ctx, []secret.Hash{secret.HashOf(caller)})
+	if err != nil {
+		return m2m.Machine{}, fmt.Errorf("authenticate: %w", err)
+	}
+	if len(callers) != 1 || callers[0].Machine == nil {
+		return m2m.Machine{}, m2m.ErrUnauthenticated
+	}
+	return *callers[0].Machine, nil
+}
+
+// mint makes, records and bills one token. If the key that signed was retired in the same moment, it signs once more with its
+// successor (R40).
+func (s *Service) mint(ctx context.Context, p plan) (Issued, error) {
+	for attempt := 0; ; attempt++ {
+		minted, record, err := s.draw(ctx, p)
+		if err != nil {
+			return Issued{}, err
+		}
+		results, err := s.Hot.RecordTokens(ctx, []NewRecord{record})
+		if err != nil {
+			return Issued{}, fmt.Errorf("record token: %w", err)
+		}
+		if len(results) != 1 {
+			return Issued{}, fmt.Errorf("record token: %d answers: %w", len(results), m2m.ErrUnavailable)
+		}
+		switch err := results[0]; {
+		case err == nil:
+			return Issued{Record: record.asRecord(), Bearer: minted.Bearer}, nil
+		case errors.Is(err, m2m.ErrKeyNotActive) && attempt == 0:
+			if err := s.RefreshKeys(ctx); err != nil {
+				return Issued{}, fmt.Errorf("refresh signing keys: %w", err)
+			}
+		default:
+			return Issued{}, recordError(err)
+		}
+	}
+}
+
+// draw turns the plan into a new token of its mode.
+func (s *Service) draw(ctx context.Context, p plan) (m2m.Minted, NewRecord, error) {
+	now := s.Now().UTC()
+	g := m2m.Grant{ID: m2m.NewTokenID(), Machine: p.machine.ID, Scopes: p.machine.Scopes, Claims: p.claims}
+	g.IssuedAt, g.ExpiresAt = p.times(now)
+	minted, err := s.mode(p.format).Mint(ctx, g)
+	if errors.Is(err, m2m.ErrTooLarge) {
+		return m2m.Minted{}, NewRecord{}, fault("claims", m2m.TooLong,
+			"together with the machine's scopes make a JWT of more than 8 KiB: use fewer claims or scopes, or an opaque token")
+	}
+	if err != nil {
+		return m2m.Minted{}, NewRecord{}, fmt.Errorf("mint token: %w", err)
+	}
+	return minted, NewRecord{Grant: g, Format: p.format, Hash: minted.Hash, KeyID: minted.KeyID, CreatedAt: now.Truncate(millisecond)}, nil
+}
+
+// recordError translates what the store said of one token: a machine deleted since it was authenticated is nobody now, and a key that
+// is not active twice in a row cannot be told from trouble.
+func recordError(err error) error {
+	switch {
+	case errors.Is(err, m2m.ErrMachineNotFound):
+		return m2m.ErrUnauthenticated
+	case errors.Is(err, m2m.ErrKeyNotActive):
+		return fmt.Errorf("record token: %w: %w", m2m.ErrUnavailable, err)
+	default:
+		return fmt.Errorf("record token: %w", err)
+	}
+}
+
+// asRecord is the token as the database keeps it from this moment on.
+func (n NewRecord) asRecord() m2m.Record {
+	return m2m.Record{Grant: n.Grant, Format: n.Format, KeyID: n.KeyID, CreatedAt: n.CreatedAt, UpdatedAt: n.CreatedAt}
+}
