@@ -84,7 +84,7 @@ func parseEntry(entry string, before step, value func(string) (int64, error)) (s
 	if !strings.Contains(words[0], "=") {
 		from, err := time.Parse(time.DateOnly, words[0])
 		if err != nil || !from.After(time.Time{}) {
-			return step{}, fmt.Errorf("%q is neither a date such as 2027-01-01 nor create=... or verify=...", words[0])
+			return step{}, fmt.Errorf("%q is neither a date such as 2027-01-01 nor create= or verify= with a value", words[0])
 		}
 		s.from, words = from, words[1:]
 	}
@@ -95,7 +95,7 @@ func parseEntry(entry string, before step, value func(string) (int64, error)) (s
 	for _, word := range words {
 		name, number, ok := strings.Cut(word, "=")
 		if !ok || name != "create" && name != "verify" {
-			return step{}, fmt.Errorf("%q is neither create=... nor verify=...", word)
+			return step{}, fmt.Errorf("%q gives neither create= nor verify= a value", word)
 		}
 		if seen[name] {
 			return step{}, fmt.Errorf("%s is named twice", name)

@@ -57,13 +57,14 @@ func ParseQuery(start, end, interval, groupBy string) (Query, error) {
 	return q, q.check()
 }
 
-// parseBound is strict: UnmarshalText holds to RFC 3339 where time.Parse is lenient.
+// parseBound is strict where time.Parse is not: it also takes T3:04 and a decimal comma.
 func parseBound(name, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, &m2m.FieldError{Field: name, Reason: m2m.Missing, Message: "is required, such as 2026-01-01T00:00:00Z"}
 	}
-	var t time.Time
-	if err := t.UnmarshalText([]byte(text)); err != nil {
+	const seconds = "2006-01-02T15:04:05"
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || t.Format(seconds) != text[:len(seconds)] || strings.Contains(text, ",") {
 		return time.Time{}, &m2m.FieldError{
 			Field: name, Reason: m2m.WrongFormat,
 			Message: "must be a time as in RFC 3339, such as 2026-01-01T00:00:00Z (a + in a URL is written %2B)",
