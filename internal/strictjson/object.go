@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -43,35 +43,39 @@ func Parse(data []byte, maxDepth int) (Object, error) {
 	if deeperThan(data, maxDepth) {
 		return nil, ErrTooDeep
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(data))
-	if d.PeekKind() != jsontext.KindBeginObject {
+	if !jsontext.Value(data).IsValid() {
+		return nil, fault(data)
+	}
+	i := skipSpace(data, 0)
+	if data[i] != '{' {
 		return nil, ErrSyntax
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, syntax(err)
-	}
-	out := make(Object, 0, 8)
-	for d.PeekKind() != jsontext.KindEndObject {
-		name, err := d.ReadToken()
-		if err != nil {
-			return nil, syntax(err)
+	text := string(data) // the names are parts of it: one allocation for all of them
+	out := make(Object, 0, 12)
+	for i = skipSpace(data, i+1); data[i] != '}'; i = skipSpace(data, i) {
+		if data[i] == ',' {
+			i = skipSpace(data, i+1)
 		}
-		m := Member{Name: name.String()}
-		v, err := d.ReadValue()
-		if err != nil {
-			return nil, syntax(err)
+		begin, end := i, endOfValue(data, i)
+		name := text[begin+1 : end-1]
+		if strings.IndexByte(name, '\\') >= 0 {
+			unquoted, err := jsontext.AppendUnquote(nil, data[begin:end])
+			if err != nil {
+				return nil, ErrSyntax
+			}
+			name = string(unquoted)
 		}
-		end := int(d.InputOffset())
-		m.Value = Value(data[end-len(v) : end : end])
-		out = append(out, m)
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, syntax(err)
-	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, ErrSyntax
+		begin = skipSpace(data, skipSpace(data, end)+1) // past the colon
+		i = endOfValue(data, begin)
+		out = append(out, Member{Name: name, Value: Value(data[begin:i:i])})
 	}
 	return out, nil
+}
+
+// fault finds out what is wrong with a text that is not valid.
+func fault(data []byte) error {
+	_, err := jsontext.NewDecoder(bytes.NewBuffer(data)).ReadValue()
+	return syntax(err)
 }
 
 func syntax(err error) error {

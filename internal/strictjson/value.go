@@ -48,18 +48,14 @@ func (v Value) Array() ([]Value, bool) {
 	if len(v) == 0 || v[0] != '[' {
 		return nil, false
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(v))
-	if _, err := d.ReadToken(); err != nil {
-		return nil, false
-	}
 	out := []Value{}
-	for d.PeekKind() != jsontext.KindEndArray {
-		e, err := d.ReadValue()
-		if err != nil {
-			return nil, false
+	for i := skipSpace(v, 1); v[i] != ']'; i = skipSpace(v, i) {
+		if v[i] == ',' {
+			i = skipSpace(v, i+1)
 		}
-		end := int(d.InputOffset())
-		out = append(out, v[end-len(e):end:end])
+		end := endOfValue(v, i)
+		out = append(out, v[i:end:end])
+		i = end
 	}
 	return out, true
 }
