@@ -80,6 +80,41 @@ func TestNumbersOfTheWrongKindAreNotGiven(t *testing.T) {
 	}
 }
 
+func TestAppendStringQuotesAsRFC8785Does(t *testing.T) {
+	if got, want := string(AppendString([]byte("x"), "a\"\\/\u20ac\n\x01<")), `x"a\"\\/€\n\u0001<"`; got != want {
+		t.Errorf("AppendString = %s; want %s", got, want)
+	}
+}
+
+// The parse stands on the path of every verification.
+func TestParseAllocatesTwice(t *testing.T) {
+	text := []byte(`{"a":{"b":[1,2]},"c":"\u00e9","d":null,"e":[{}, "]"]}`)
+	if n := testing.AllocsPerRun(100, func() { _, _ = Parse(text, 8) }); n > 2 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestArrayGivesElementsAsWritten(t *testing.T) {
+	o, err := Parse([]byte(` { "a" : [ 1 , "]\\\"" , { "x" : [ "}" ] } , [ ] ,null ] , "b\"" : [] } `), 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := o.Get("a")
+	elements, ok := a.Array()
+	want := []string{`1`, `"]\\\""`, `{ "x" : [ "}" ] }`, `[ ]`, `null`}
+	if !ok || len(elements) != len(want) {
+		t.Fatalf("elements = %q", elements)
+	}
+	for i := range want {
+		if string(elements[i]) != want[i] {
+			t.Errorf("element %d = %s; want %s", i, elements[i], want[i])
+		}
+	}
+	if b, ok := o.Get(`b"`); !ok || string(b) != "[]" {
+		t.Errorf("a name with an escape: %q, %v", b, ok)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"a":{"b":[1,2.5e3,"\u00e9"]},"c":null}`))
 	f.Add([]byte(`{"a":1,"a":1}`))

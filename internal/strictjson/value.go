@@ -28,6 +28,12 @@ func (v Value) String() (string, bool) {
 	return string(out), err == nil
 }
 
+// AppendString appends s as a JSON string in the form of RFC 8785. What is not UTF-8 in s becomes U+FFFD.
+func AppendString(to []byte, s string) []byte {
+	out, _ := jsontext.AppendQuote(to, s) // the error tells of the replacement only
+	return out
+}
+
 // Int gives a JSON number written as an integer, without fraction or exponent, that fits an int64.
 func (v Value) Int() (int64, bool) {
 	n, err := strconv.ParseInt(string(v), 10, 64)
