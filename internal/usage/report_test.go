@@ -115,7 +115,11 @@ func TestReportUsesUpTheAllowanceByHourMachineReceiver(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 
-	// A span that begins later in the month finds the allowance as used up as it is.
+	// A span that begins later in the month finds the allowance as used up as it is, also when only one operation has any.
+	onlyVerify := New(store, prices(t, "create=0.001 verify=0.00001", "verify=100000"))
+	if got := report(t, onlyVerify, operator(), span("2026-05-31T23", "2026-06-01T00", Hour, Groups{})); got.Total.Billable != 10 {
+		t.Errorf("last hour of the month: %v", got.Total)
+	}
 	late := report(t, whole, operator(), span("2026-05-20T00", "2026-05-20T01", Hour, Groups{}))
 	if want := (Amounts{7, 7, 7_000_000}); late.Total != want {
 		t.Errorf("later in the month: %v, want %v", late.Total, want)
@@ -212,6 +216,7 @@ func TestReportNeverWrapsAround(t *testing.T) {
 	dear := prices(t, "create=1000000 verify=1000000", "")
 	for name, store := range map[string]rows{
 		"one row":        {created("2026-05-01T00", a, m2m.Opaque, 9224)},
+		"twice around":   {created("2026-05-01T00", a, m2m.Opaque, 20_000)}, // would wrap to a plausible number
 		"sum of amounts": {created("2026-05-01T00", a, m2m.Opaque, 9000), created("2026-05-01T01", a, m2m.Opaque, 224)},
 		"sum of counts":  {verified("2026-05-01T00", a, b, m2m.JWT, math.MaxInt64), verified("2026-05-01T01", a, b, m2m.JWT, 1)},
 	} {
@@ -263,8 +268,9 @@ func TestReportIsRightOrNotGiven(t *testing.T) {
 		"machines backwards":  {created("2026-05-01T00", b, m2m.Opaque, 1), created("2026-05-01T00", a, m2m.Opaque, 1)},
 		"receivers backwards": {verified("2026-05-01T00", a, c, m2m.Opaque, 1), verified("2026-05-01T00", a, b, m2m.Opaque, 1)},
 	} {
-		if got, err := New(store, PriceList{}).Report(t.Context(), operator(), query); err == nil {
-			t.Errorf("%s: %+v", name, got)
+		got, err := New(store, PriceList{}).Report(t.Context(), operator(), query)
+		if _, sendersFault := errors.AsType[*m2m.FieldError](err); err == nil || sendersFault {
+			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 	broken := brokenStore{errors.New("connection lost")}
