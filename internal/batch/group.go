@@ -1,0 +1,154 @@
+package batch
+
+// Cost of a call: one allocation for the item and its channel, two short critical sections (queueing, sealing), one wake-up each
+// way. No timer runs between a question and its batch.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// What a caller may be told instead of an answer. In all three cases its questions were not asked.
+var (
+	ErrBusy   = errors.New("too many questions are waiting")
+	ErrClosed = errors.New("closed for new questions")
+)
+
+// Options bound a Group. All are required.
+type Options struct {
+	Workers  int           // batches under way at a time
+	MaxBatch int           // questions in one batch, unless one call alone has more
+	MaxQueue int           // questions waiting, of all keys
+	MaxShare int           // questions waiting, of one key
+	MaxWait  time.Duration // how long a question waits before it is told to come back later
+	Deadline time.Duration // how long one batch may take
+	// Alone tells of an error that a batch of several calls ended with whether nothing was done, so that each call may be tried by
+	// itself: then one bad call fails alone. A panic counts as such an error.
+	Alone func(error) bool
+}
+
+// Func answers the questions of one batch, in their order. Its context is the Group's own, which ends at the deadline, never a
+// caller's. A panic must have done nothing.
+type Func[Q, A any] func(ctx context.Context, questions []Q) ([]A, error)
+
+// Group makes batches of calls. K is whom a call belongs to, for the fair share. Safe for concurrent use.
+type Group[K comparable, Q, A any] struct {
+	ask     Func[Q, A]
+	options Options
+	now     func() time.Time
+
+	mu     sync.Mutex // guards what follows
+	wake   sync.Cond  // signalled for each call that is queued, and at the end
+	queue  queue[K, Q, A]
+	closed bool
+}
+
+// New makes a Group. Calls wait until Run runs it.
+func New[K comparable, Q, A any](ask Func[Q, A], o Options, now func() time.Time) *Group[K, Q, A] {
+	g := &Group[K, Q, A]{ask: ask, options: o, now: now}
+	g.wake.L = &g.mu
+	g.queue.lanes = map[K]*lane[K, Q, A]{}
+	return g
+}
+
+// Do asks the questions of one call together, in one batch, and waits for the answers. A caller whose context ends before its batch is
+// sealed is not asked for; one whose context ends later leaves without the answer. ErrBusy: the queue is full, this key has its
+// share of it, or the call waited too long; come back later.
+func (g *Group[K, Q, A]) Do(ctx context.Context, key K, questions []Q) ([]A, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("wait for a batch: %w", err)
+	}
+	if len(questions) == 0 {
+		return nil, nil
+	}
+	i := &item[Q, A]{ctx: ctx, questions: questions, answer: make(chan answer[A], 1), since: g.now()}
+	if err := g.enqueue(key, i); err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-i.answer:
+		return a.answers, a.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a batch: %w", ctx.Err())
+	}
+}
+
+// Run works until ctx ends. Then it refuses new calls, lets those that wait be answered, and returns when the last batch has ended.
+func (g *Group[K, Q, A]) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	for range g.options.Workers {
+		workers.Go(g.work)
+	}
+	// Sealing tells late calls to come back; this does it when every worker is held up.
+	tick := time.NewTicker(g.options.MaxWait / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			g.expire()
+		case <-ctx.Done():
+			g.mu.Lock()
+			g.closed = true
+			g.wake.Broadcast()
+			g.mu.Unlock()
+			workers.Wait()
+			return nil
+		}
+	}
+}
+
+func (g *Group[K, Q, A]) expire() {
+	g.mu.Lock()
+	late := g.queue.takeLate(g.now().Add(-g.options.MaxWait))
+	g.mu.Unlock()
+	for _, i := range late {
+		i.answer <- answer[A]{err: ErrBusy}
+	}
+}
+
+func (g *Group[K, Q, A]) enqueue(key K, i *item[Q, A]) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return ErrClosed
+	}
+	if !g.queue.fits(key, len(i.questions), g.options) {
+		return ErrBusy
+	}
+	g.queue.push(key, i)
+	g.wake.Signal()
+	return nil
+}
+
+// work is one worker: it seals a batch of what waits, runs it, and answers.
+func (g *Group[K, Q, A]) work() {
+	for {
+		items, late, open := g.seal()
+		for _, i := range late {
+			i.answer <- answer[A]{err: ErrBusy}
+		}
+		if len(items) > 0 {
+			g.answerAll(items)
+		}
+		if !open {
+			return
+		}
+	}
+}
+
+// seal waits for calls and takes a batch of them out of the queue, for good: whoever comes from now on is in another.
+func (g *Group[K, Q, A]) seal() (items, late []*item[Q, A], open bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.queue.size == 0 {
+		if g.closed {
+			return nil, nil, false
+		}
+		g.wake.Wait()
+	}
+	items, late = g.queue.take(g.options.MaxBatch, g.now().Add(-g.options.MaxWait))
+	return items, late, true
+}
