@@ -1,0 +1,100 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/batch"
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+// Grouped is a HotStore that shares the calls of another: requests that arrive while a transaction is under way go into the next one
+// together. A batch is sealed before its transaction begins, so an answer is never older than its question, and revocation stays
+// instant. The fair share is counted per credential; creations, whose callers are known by then, per machine.
+type Grouped struct {
+	checks  *batch.Group[secret.Hash, Check, Verdict]
+	records *batch.Group[m2m.MachineID, NewRecord, error]
+	callers *batch.Group[secret.Hash, secret.Hash, m2m.Caller]
+}
+
+// GroupOptions are the settings of grouping.
+type GroupOptions struct {
+	Workers  int // transactions of one sort under way at a time, 1 to 4
+	MaxQueue int // requests waiting, of one sort
+}
+
+const (
+	maxBatch      = 256 // what one transaction takes; verify_batch is never larger
+	maxWait       = 800 * time.Millisecond
+	batchDeadline = 5 * time.Second
+)
+
+// NewGrouped groups the calls of store. They wait until Run runs.
+func NewGrouped(store HotStore, o GroupOptions, now func() time.Time) *Grouped {
+	options := batch.Options{
+		Workers: o.Workers, MaxBatch: maxBatch, MaxQueue: o.MaxQueue, MaxShare: max(o.MaxQueue/2, maxBatch),
+		MaxWait: maxWait, Deadline: batchDeadline, Alone: nothingDone,
+	}
+	return &Grouped{
+		checks:  batch.New[secret.Hash](store.CheckTokens, options, now),
+		records: batch.New[m2m.MachineID](store.RecordTokens, options, now),
+		callers: batch.New[secret.Hash](store.Callers, options, now),
+	}
+}
+
+// nothingDone tells whether a transaction that ended with err is known to have had no effect. The store says m2m.ErrUnavailable wherever
+// it cannot know.
+func nothingDone(err error) bool { return !errors.Is(err, m2m.ErrUnavailable) }
+
+// Run works until ctx ends and every request that was accepted has its answer.
+func (g *Grouped) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	errs := make([]error, 3)
+	running.Go(func() { errs[0] = g.checks.Run(ctx) })
+	running.Go(func() { errs[1] = g.records.Run(ctx) })
+	running.Go(func() { errs[2] = g.callers.Run(ctx) })
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// CheckTokens asks all checks of one request in one batch.
+func (g *Grouped) CheckTokens(ctx context.Context, checks []Check) ([]Verdict, error) {
+	if len(checks) == 0 {
+		return nil, nil
+	}
+	return groupAnswer(g.checks.Do(ctx, checks[0].Caller, checks))
+}
+
+// RecordTokens records all tokens of one request in one batch.
+func (g *Grouped) RecordTokens(ctx context.Context, records []NewRecord) ([]error, error) {
+	if len(records) == 0 {
+		return nil, nil
+	}
+	return groupAnswer(g.records.Do(ctx, records[0].Grant.Machine, records))
+}
+
+// Callers looks up all credentials of one request in one batch.
+func (g *Grouped) Callers(ctx context.Context, credentials []secret.Hash) ([]m2m.Caller, error) {
+	if len(credentials) == 0 {
+		return nil, nil
+	}
+	return groupAnswer(g.callers.Do(ctx, credentials[0], credentials))
+}
+
+// groupAnswer puts what batch says into the words of the domain.
+func groupAnswer[A any](answers []A, err error) ([]A, error) {
+	switch {
+	case err == nil:
+		return answers, nil
+	case errors.Is(err, batch.ErrBusy):
+		return nil, fmt.Errorf("%w: %w", m2m.ErrBusy, err)
+	case errors.Is(err, batch.ErrClosed), errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%w: %w", m2m.ErrUnavailable, err)
+	default:
+		return nil, err
+	}
+}
