@@ -1,0 +1,75 @@
+package jwt
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"strings"
+)
+
+// parts is a token taken apart. Nothing in it is believed yet.
+type parts struct {
+	signed    string // header and payload as they were sent, with the dot between
+	header    []byte
+	payload   []byte
+	signature []byte
+}
+
+// split is the gate: what passes it is short, plain and in the one encoding that its bytes have (R3, R29).
+func (v *Verifier) split(token string) (parts, error) {
+	if token == "" || len(token) > MaxLength {
+		return parts{}, refusedLength
+	}
+	first, last, err := dots(token)
+	if err != nil {
+		return parts{}, err
+	}
+	if len(token)-last-1 != base64.RawURLEncoding.EncodedLen(ed25519.SignatureSize) || first == 0 || last == first+1 {
+		return parts{}, refusedSegments
+	}
+	// One piece of memory for all three segments.
+	room := make([]byte, 0, base64.RawURLEncoding.DecodedLen(len(token)))
+	p := parts{signed: token[:last]}
+	for _, segment := range []struct {
+		text string
+		into *[]byte
+	}{{token[:first], &p.header}, {token[first+1 : last], &p.payload}, {token[last+1:], &p.signature}} {
+		begin := len(room)
+		room, err = v.encoding.AppendDecode(room, []byte(segment.text))
+		if err != nil {
+			return parts{}, refusedEncoding
+		}
+		*segment.into = room[begin:len(room):len(room)]
+	}
+	return p, nil
+}
+
+// dots finds the two dots and refuses every character outside base64url: golang's decoder skips line ends, and others skip more.
+func dots(token string) (first, last int, err error) {
+	first, last = -1, -1
+	for i := range len(token) {
+		switch c := token[i]; {
+		case c == '.' && first < 0:
+			first = i
+		case c == '.' && last < 0:
+			last = i
+		case c == '.':
+			return 0, 0, refusedSegments
+		case !plain(c):
+			return 0, 0, refusedCharacters
+		}
+	}
+	if last < 0 {
+		return 0, 0, refusedSegments
+	}
+	return first, last, nil
+}
+
+// plain tells whether c belongs to the alphabet of base64url (RFC 4648 section 5).
+func plain(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '-' || c == '_'
+}
+
+// allPlain tells whether s is made of such characters alone.
+func allPlain(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 || !plain(byte(r)) }) < 0
+}

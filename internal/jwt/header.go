@@ -1,0 +1,61 @@
+package jwt
+
+import (
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/strictjson"
+)
+
+// The header of every token: these three members and no other (R22).
+const (
+	algorithm     = "EdDSA"  // RFC 8037 section 3.1
+	mediaType     = "at+jwt" // RFC 9068 section 2.1; the long form application/at+jwt is not ours, and refused
+	headerMembers = 3
+	maxKeyID      = 64
+)
+
+// readHeader gives the kid of a header that says exactly alg, kid and typ, once each. Whatever else a header can say is refused by
+// not being on this list: crit, b64, jku, x5u, jwk and x5c among them (R29, R34).
+func readHeader(text []byte) (m2m.KeyID, error) {
+	o, err := strictjson.Parse(text, 1)
+	if err != nil || len(o) != headerMembers {
+		return "", refusedHeader
+	}
+	if alg, ok := quoted(o, "alg"); !ok || string(alg) != algorithm {
+		return "", refusedHeader
+	}
+	if typ, ok := quoted(o, "typ"); !ok || string(typ) != mediaType {
+		return "", refusedHeader
+	}
+	raw, ok := quoted(o, "kid")
+	if !ok || len(raw) == 0 || len(raw) > maxKeyID {
+		return "", refusedHeader
+	}
+	kid := string(raw)
+	if !allPlain(kid) {
+		return "", refusedHeader
+	}
+	return m2m.KeyID(kid), nil
+}
+
+// writeHeader appends the header of a token.
+func writeHeader(to []byte, kid m2m.KeyID) []byte {
+	to = append(to, `{"alg":"`+algorithm+`","kid":"`...)
+	to = append(to, kid...)
+	return append(to, `","typ":"`+mediaType+`"}`...)
+}
+
+// quoted gives what stands between the quotes of a string member. A value with an escape in it is none: nothing that we sign needs
+// one, and two spellings of one value are one too many.
+func quoted(o strictjson.Object, name string) ([]byte, bool) {
+	v, ok := o.Get(name)
+	if !ok || len(v) < 2 || v[0] != '"' {
+		return nil, false
+	}
+	text := v[1 : len(v)-1]
+	for _, c := range text {
+		if c == '\\' {
+			return nil, false
+		}
+	}
+	return text, true
+}
