@@ -120,6 +120,10 @@ func TestReportUsesUpTheAllowanceByHourMachineReceiver(t *testing.T) {
 	if got := report(t, onlyVerify, operator(), span("2026-05-31T23", "2026-06-01T00", Hour, Groups{})); got.Total.Billable != 10 {
 		t.Errorf("last hour of the month: %v", got.Total)
 	}
+	onlyCreate := New(store, prices(t, "create=0.001 verify=0.00001", "create=2500"))
+	if got := report(t, onlyCreate, operator(), span("2026-05-20T00", "2026-05-20T01", Hour, Groups{})); got.Total.Billable != 7 {
+		t.Errorf("later in the month, creations: %v", got.Total)
+	}
 	late := report(t, whole, operator(), span("2026-05-20T00", "2026-05-20T01", Hour, Groups{}))
 	if want := (Amounts{7, 7, 7_000_000}); late.Total != want {
 		t.Errorf("later in the month: %v, want %v", late.Total, want)
