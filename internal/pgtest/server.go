@@ -188,7 +188,7 @@ func binaries() (string, error) {
 		candidates = append(candidates, string(out[:max(0, len(out)-1)]))
 	}
 	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // fails on a bad pattern only
-	for _, dir := range slices.Backward(debian) { // the newest first
+	for _, dir := range slices.Backward(debian) {           // the newest first
 		candidates = append(candidates, dir)
 	}
 	for _, dir := range candidates {

@@ -40,8 +40,10 @@ CREATE UNIQUE INDEX machine_secrets_one_previous ON machine_secrets (machine_id)
 CREATE TABLE machine_scopes (
     from_id    TEXT COLLATE "C" NOT NULL REFERENCES machines (id),
     to_id      TEXT COLLATE "C" NOT NULL REFERENCES machines (id),
+    position   BIGINT NOT NULL, -- the order in which they were given
     created_at BIGINT NOT NULL,
-    PRIMARY KEY (from_id, to_id)
+    PRIMARY KEY (from_id, to_id),
+    UNIQUE (from_id, position)
 );
 CREATE INDEX machine_scopes_by_receiver ON machine_scopes (to_id);
 

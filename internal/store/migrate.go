@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+)
+
+//go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
+var migrations embed.FS
+
+const (
+	versionTable = "schema_version"
+	// Replicas that start together migrate one after the other: they ask for the lock every second, for five minutes.
+	lockPollSeconds = 1
+	lockPolls       = 300
+)
+
+// Migrate brings the schema to the version that this binary knows. Replicas may call it at the same time. A schema that is newer than
+// this binary is refused and left alone.
+func (d *DB) Migrate(ctx context.Context) error {
+	if err := d.refuseNewer(ctx); err != nil {
+		return err
+	}
+	p, err := d.provider()
+	if err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		if unavailable(err) {
+			return fmt.Errorf("migrate: %w: %s", m2m.ErrUnavailable, safeText(err))
+		}
+		return fmt.Errorf("migrate: %s", safeText(err))
+	}
+	return d.refuseNewer(ctx) // while we waited for the lock, a newer binary may have had it
+}
+
+func (d *DB) refuseNewer(ctx context.Context) error {
+	have, want, err := d.SchemaVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if have > want {
+		return fmt.Errorf("the database has schema version %d and this binary knows %d: it was migrated by a newer version of the "+
+			"program, which has to be used", have, want)
+	}
+	return nil
+}
+
+// SchemaVersion tells which version the schema has (0: none yet) and which one this binary works with. It changes nothing.
+func (d *DB) SchemaVersion(ctx context.Context) (have, want int64, err error) {
+	p, err := d.provider()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, s := range p.ListSources() {
+		want = max(want, s.Version)
+	}
+	var there bool
+	if err := d.sql.QueryRowContext(ctx, d.dialect.hasTable, versionTable).Scan(&there); err != nil {
+		return 0, 0, outward("read the schema version", err)
+	}
+	if !there {
+		return 0, want, nil
+	}
+	const sql = "SELECT COALESCE(MAX(version_id), 0) FROM " + versionTable + " WHERE is_applied"
+	if err := d.sql.QueryRowContext(ctx, sql).Scan(&have); err != nil {
+		return 0, 0, outward("read the schema version", err)
+	}
+	return have, want, nil
+}
+
+func (d *DB) provider() (*goose.Provider, error) {
+	folder, err := fs.Sub(migrations, "migrations/"+d.dialect.name)
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	options := []goose.ProviderOption{goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true)}
+	if d.dialect.goose == goose.DialectPostgres {
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPollSeconds, lockPolls))
+		if err != nil {
+			return nil, fmt.Errorf("read migrations: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	p, err := goose.NewProvider(d.dialect.goose, d.sql, folder, options...)
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dualmint/dualmint/internal/pgtest"
+)
+
+func TestMigrateTwiceIsMigrateOnce(t *testing.T) {
+	for name, url := range map[string]string{"sqlite": sqliteURL(t), "postgres": pgtest.URL(t, pgtest.NoSync)} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t, url)
+			have, want, err := d.SchemaVersion(t.Context())
+			if have != 0 || want < 1 || err != nil {
+				t.Fatalf("empty: version %d of %d, %v", have, want, err)
+			}
+			for range 2 {
+				if err := d.Migrate(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if have, _, err := d.SchemaVersion(t.Context()); have != want || err != nil {
+					t.Fatalf("migrated: version %d of %d, %v", have, want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestReplicasMigrateAtTheSameTime(t *testing.T) {
+	url := pgtest.URL(t, pgtest.NoSync)
+	var replicas sync.WaitGroup
+	for range 6 {
+		d := open(t, url)
+		replicas.Go(func() {
+			if err := d.Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	replicas.Wait()
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	for name, open := range both() {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			_, want, err := d.SchemaVersion(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			insert := fmt.Sprintf("INSERT INTO %s (version_id, is_applied) VALUES (%d, true)", versionTable, want+1)
+			if _, err := d.sql.ExecContext(t.Context(), insert); err != nil {
+				t.Fatal(err)
+			}
+			err = d.Migrate(t.Context())
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("schema version %d and this binary knows %d", want+1, want)) {
+				t.Errorf("a newer schema: %v", err)
+			}
+		})
+	}
+}
+
+func TestBothSchemasAreTheSame(t *testing.T) {
+	describe := map[string]string{
+		"sqlite": `SELECT m.name || '.' || c.name || ' ' || lower(c.type) || CASE WHEN c."notnull" THEN ' not null' ELSE '' END
+			FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> ?`,
+		"postgres": `SELECT table_name || '.' || column_name || ' ' || data_type || CASE is_nullable WHEN 'NO' THEN ' not null' ELSE '' END
+			FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> ?`,
+	}
+	indexes := map[string]string{
+		"sqlite":   `SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name <> ?`,
+		"postgres": `SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND indexname !~ '_(pkey|key)$' AND tablename <> ?`,
+	}
+	types := strings.NewReplacer("bigint", "integer", "smallint", "integer", "bytea", "blob")
+	schemas := map[string][]string{}
+	for name, open := range both() {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			for _, query := range []string{describe[d.dialect.name], indexes[d.dialect.name]} {
+				var lines []string
+				if err := d.gorm.Raw(query, versionTable).Find(&lines).Error; err != nil {
+					t.Fatal(err)
+				}
+				for _, line := range lines {
+					// A row id is never null, and says so on PostgreSQL alone.
+					line = strings.Replace(types.Replace(line), "audit.id integer not null", "audit.id integer", 1)
+					schemas[d.dialect.name] = append(schemas[d.dialect.name], line)
+				}
+			}
+			slices.Sort(schemas[d.dialect.name])
+		})
+	}
+	if len(schemas["sqlite"]) < 50 {
+		t.Fatal("too little was read:", schemas["sqlite"])
+	}
+	if diff := cmp.Diff(schemas["sqlite"], schemas["postgres"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// R63
+func TestAuditIsAppendOnly(t *testing.T) {
+	attempts := map[string][]string{
+		"sqlite": {"INSERT OR REPLACE INTO audit SELECT id, 2, actor_kind, NULL, '', '', '', '', '' FROM audit"},
+		"postgres": {
+			"TRUNCATE audit", "INSERT INTO audit OVERRIDING SYSTEM VALUE SELECT * FROM audit ON CONFLICT (id) DO UPDATE SET at = 2",
+		},
+	}
+	for name, open := range both() {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			exec := func(sql string) error {
+				_, err := d.sql.ExecContext(t.Context(), sql)
+				return err
+			}
+			for range 2 {
+				if err := exec("INSERT INTO audit (at, actor_kind, address, trace_id, action, target, details) VALUES (1, 'system', '', '', '', '', '')"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, sql := range append(attempts[d.dialect.name], "UPDATE audit SET at = 2", "DELETE FROM audit", "DELETE FROM audit WHERE id = 1") {
+				if err := exec(sql); err == nil || !strings.Contains(err.Error(), "append-only") {
+					t.Errorf("%s: %v", sql, err)
+				}
+			}
+			var n int
+			if err := d.sql.QueryRowContext(t.Context(), "SELECT count(*) FROM audit WHERE at = 1").Scan(&n); n != 2 || err != nil {
+				t.Errorf("%d entries are as they were, %v", n, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	postgresConns      = 20
+	oldestPostgres     = 130000 // as server_version_num has it
+	connectTimeout     = 5 * time.Second
+	connectionLifetime = 30 * time.Minute // so that connections move back to a server that returned
+	connectionIdleTime = 5 * time.Minute
+)
+
+// openPostgres opens a pool on a server.
+func openPostgres(ctx context.Context, o Options) (*DB, error) {
+	conf, err := pgx.ParseConfig(o.URL)
+	if err != nil {
+		// pgx repeats the address, and hides the password only as well as it can read what it cannot read.
+		return nil, errors.New("open database: the postgres:// address cannot be read")
+	}
+	if conf.ConnectTimeout == 0 {
+		conf.ConnectTimeout = connectTimeout
+	}
+	if conf.RuntimeParams["application_name"] == "" {
+		conf.RuntimeParams["application_name"] = "dualmint"
+	}
+	pool := stdlib.OpenDB(*conf)
+	conns := postgresConns
+	if o.MaxConns > 0 {
+		conns = o.MaxConns
+	}
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	pool.SetConnMaxLifetime(connectionLifetime)
+	pool.SetConnMaxIdleTime(connectionIdleTime)
+	d, err := newDB(pool, postgresDialect(), o)
+	if err == nil {
+		err = d.checkServer(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return d, nil
+}
+
+// checkServer refuses a server that could not keep the promises.
+func (d *DB) checkServer(ctx context.Context) error {
+	var version int
+	var encoding string
+	const sql = "SELECT current_setting('server_version_num')::int, current_setting('server_encoding')"
+	if err := d.sql.QueryRowContext(ctx, sql).Scan(&version, &encoding); err != nil {
+		return outward("open database", err)
+	}
+	if version < oldestPostgres {
+		return fmt.Errorf("open database: PostgreSQL %d is too old, 13 is the oldest that will do", version/10000)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("open database: its encoding is %s, and names need UTF8", encoding)
+	}
+	return nil
+}
