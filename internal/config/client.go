@@ -23,7 +23,7 @@ func LoadClient(environ []string, dir string) (Client, error) {
 	faults = faults.about("URL", "SECRET_KEY", "SECRET_KEY_FILE", "MACHINE_SECRET_KEY", "MACHINE_SECRET_KEY_FILE", "ISSUER", "ADDR")
 	out := Client{URL: c.URL, Issuer: c.Issuer, SecretKey: c.SecretKey, MachineSecretKey: c.MachineSecretKey}
 	if out.URL == "" {
-		out.URL = "http://" + reachable(c.Addr)
+		out.URL = "http://" + Reachable(c.Addr)
 	}
 	if !isBaseURL(out.URL) {
 		faults = append(faults, Fault{Prefix + "URL", "must be an absolute http or https URL without query, fragment or trailing slash"})
@@ -38,8 +38,8 @@ func LoadClient(environ []string, dir string) (Client, error) {
 	return out, faults.orNil()
 }
 
-// reachable replaces a wildcard listen address with one that can be dialled.
-func reachable(addr string) string {
+// Reachable replaces a wildcard listen address with one that can be dialled.
+func Reachable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return addr

@@ -21,7 +21,7 @@ type Config struct {
 	ShutdownGrace  time.Duration  `env:"SHUTDOWN_GRACE"  envDefault:"20s"            doc:"how long requests under way may take to finish after SIGTERM"`
 
 	DatabaseURL   secret.Text `env:"DATABASE_URL"   envDefault:"sqlite:data/dualmint.db" doc:"sqlite:PATH or postgres://..."`
-	DatabaseConns int         `env:"DATABASE_CONNS" envDefault:"16"                      doc:"size of the connection pool on PostgreSQL, 2 to 1000"`
+	DatabaseConns int         `env:"DATABASE_CONNS" envDefault:"20"                      doc:"size of the connection pool of each replica on PostgreSQL, 2 to 1000"`
 	Migrate       Switch      `env:"MIGRATE"        envDefault:"on"                      doc:"on: serve brings the schema up to date at start; off: only \"dualmint migrate up\" does"`
 
 	MasterKey     secret.Text `env:"MASTER_KEY"      shown:"SQLite: made at first start" doc:"base64 keys of 32 bytes, comma-separated: the first seals, all open; required with PostgreSQL"`
@@ -34,16 +34,16 @@ type Config struct {
 	KeyRotation time.Duration `env:"KEY_ROTATION" envDefault:"720h" doc:"how long a signing key signs"`
 	JWKSMaxAge  time.Duration `env:"JWKS_MAX_AGE" envDefault:"10m"  doc:"how long clients may keep the published key set"`
 
-	Writers           int     `env:"WRITERS"             envDefault:"2"     doc:"how many batches of verifications are under way at once, 1 to 4"`
-	RatePerCredential float64 `env:"RATE_PER_CREDENTIAL" envDefault:"20000" doc:"requests a second per credential and replica; 0: no limit"`
-	RatePerAddress    float64 `env:"RATE_PER_ADDRESS"    envDefault:"50000" doc:"requests a second per client address and replica; 0: no limit"`
+	Writers           int `env:"WRITERS"             envDefault:"2"     doc:"how many batches of verifications are under way at once, 1 to 4"`
+	RatePerCredential int `env:"RATE_PER_CREDENTIAL" envDefault:"20000" doc:"requests a second per credential and replica; 0: no limit"`
+	RatePerAddress    int `env:"RATE_PER_ADDRESS"    envDefault:"50000" doc:"requests a second per client address (IPv6: /64 network) and replica; 0: no limit"`
 
 	Prices     string `env:"PRICES"     envDefault:"create=0.001 verify=0.0001" doc:"dollars a creation and a successful verification of an opaque token; later prices with their date: create=0.001 verify=0.0001; 2027-01-01 verify=0.00008"`
 	Allowances string `env:"ALLOWANCES" shown:"none"                             doc:"free operations a month, written like prices: create=2500 verify=100000"`
 
 	LogLevel    slog.Level `env:"LOG_LEVEL"    envDefault:"info" doc:"debug, info, warn or error"`
 	LogFormat   LogFormat  `env:"LOG_FORMAT"   envDefault:"text" doc:"text or json"`
-	LogRequests Switch     `env:"LOG_REQUESTS" envDefault:"on"   doc:"on: one line per request"`
+	LogRequests Switch     `env:"LOG_REQUESTS" envDefault:"on"   doc:"on: one line per request; off: only those that ended in a 5xx"`
 
 	URL                  string      `env:"URL"                     shown:"http:// + address" doc:"command line: the instance to speak to"`
 	MachineSecretKey     secret.Text `env:"MACHINE_SECRET_KEY"      shown:"none"              doc:"command line: the machine to act as, for tokens create and verify"`

@@ -1,0 +1,40 @@
+# What one does with this project. "make" alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# A newer Node than the system's, if scripts/ensure-node.sh had to get one.
+export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
+
+TAGS := -tags nomsgpack
+# The race detector watches everything but the black-box suites, which drive a binary of their own.
+UNITS = $(shell go list ./... | grep -v /test/)
+
+.PHONY: help run build test lint bench clean
+
+help: ## list the targets
+	@awk -F ":.*## " "/^[a-z]+:.*## / { printf \"make %-8s %s\\n\", \$$1, \$$2 }" $(MAKEFILE_LIST)
+
+run: build ## build, start a server on the embedded database, show the demo, go on serving
+	@exec ./bin/dualmint serve --demo
+
+build: ## build ./bin/dualmint
+	CGO_ENABLED=0 go build $(TAGS) -trimpath -o bin/dualmint ./cmd/dualmint
+
+test: build ## run every test; installs what they need
+	scripts/ensure-tools.sh
+	scripts/ensure-postgres.sh
+	scripts/ensure-node.sh
+	go vet $(TAGS) ./...
+	CGO_ENABLED=1 go test $(TAGS) -race $(UNITS)
+	go test $(TAGS) ./test/...
+
+lint: ## run the linter; installs it into ./bin once
+	scripts/ensure-linter.sh
+	./bin/golangci-lint run ./...
+
+bench: ## measure
+	go test $(TAGS) -run "^$$" -bench . -benchmem $(UNITS)
+
+clean: ## remove what was built; databases under ./data stay
+	rm -rf bin .cache test/sdk/node_modules
+
