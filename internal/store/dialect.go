@@ -26,7 +26,7 @@ func postgresDialect() dialect {
 		name:  "postgres",
 		goose: goose.DialectPostgres,
 		gorm:  func(pool *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: pool}) },
-		now:   "CAST(floor(extract(epoch FROM statement_timestamp()) * 1000) AS BIGINT)",
+		now:   postgresNow,
 		// The column's collation is "C": lower touches ASCII only, as SQLite's does.
 		nameContains: "strpos(lower(name), ?) > 0",
 		hasTable:     "SELECT to_regclass($1) IS NOT NULL",
@@ -41,13 +41,19 @@ func sqliteDialect() dialect {
 		goose:           goose.DialectSQLite3,
 		gorm:            func(pool *sql.DB) gorm.Dialector { return sqliteGorm{pool} },
 		cacheStatements: true,
-		now:             "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)",
+		now:             sqliteNow,
 		nameContains:    "instr(lower(name), ?) > 0",
 		hasTable:        "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = ?",
 		write:           nil, // IMMEDIATE, by the address that the file is opened with
 		read:            &sql.TxOptions{ReadOnly: true},
 	}
 }
+
+// The databases' clocks at the start of a statement, in Unix milliseconds. Rounded down, so that nothing is dead before its time.
+const (
+	postgresNow = "CAST(floor(extract(epoch FROM statement_timestamp()) * 1000) AS BIGINT)"
+	sqliteNow   = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)" // whole milliseconds, but for the error of a float
+)
 
 func millis(t time.Time) int64 { return t.UnixMilli() }
 

@@ -31,6 +31,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	if conf.RuntimeParams["application_name"] == "" {
 		conf.RuntimeParams["application_name"] = "dualmint"
 	}
+	steadyPlans(conf)
 	pool := stdlib.OpenDB(*conf)
 	conns := postgresConns
 	if o.MaxConns > 0 {

@@ -29,6 +29,7 @@ type Options struct {
 	Now       func() time.Time
 	Logger    *slog.Logger // nil: silent
 	MaxConns  int          // 0: a default that suits the database
+	Writers   int          // transactions that bill at the same time; 0: a default that suits the database
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -43,6 +44,9 @@ type DB struct {
 	// writing is held by the one transaction that writes to a SQLite file, so that the others wait in line, each as long as its context
 	// allows, instead of racing for the file's lock. Nil on PostgreSQL.
 	writing chan struct{}
+
+	writers *writers      // who bills
+	hot     preparedCache // of SQLite
 
 	closing sync.Once
 	release func() error // gives the file back to other processes
@@ -85,6 +89,7 @@ func newDB(pool *sql.DB, d dialect, o Options) (*DB, error) {
 	}
 	return &DB{
 		gorm: g, sql: pool, dialect: d, scopeRule: o.ScopeRule, now: o.Now, logger: o.Logger,
+		writers: newWriters(writerCount(d, o)),
 		release: func() error { return nil },
 	}, nil
 }
