@@ -45,31 +45,31 @@ func (v *Verifier) split(token string) (parts, error) {
 
 // dots finds the two dots and refuses every character outside base64url: golang's decoder skips line ends, and others skip more.
 func dots(token string) (first, last int, err error) {
-	first, last = -1, -1
-	for i := range len(token) {
-		switch c := token[i]; {
-		case c == '.' && first < 0:
-			first = i
-		case c == '.' && last < 0:
-			last = i
-		case c == '.':
-			return 0, 0, refusedSegments
-		case !plain(c):
-			return 0, 0, refusedCharacters
-		}
+	if !madeOf(plainLow|1<<'.', token) {
+		return 0, 0, refusedCharacters
 	}
-	if last < 0 {
+	first, last = strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.')
+	if first == last || strings.IndexByte(token[first+1:last], '.') >= 0 {
 		return 0, 0, refusedSegments
 	}
 	return first, last, nil
 }
 
-// plain tells whether c belongs to the alphabet of base64url (RFC 4648 section 5).
-func plain(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '-' || c == '_'
-}
+// The alphabet of base64url (RFC 4648 section 5) as two sets of bits, for the characters below and from 64 on.
+const (
+	plainLow  uint64 = 1<<'-' | (1<<10-1)<<'0'
+	plainHigh uint64 = 1<<('_'-64) | (1<<26-1)<<('A'-64) | (1<<26-1)<<('a'-64)
+)
 
 // allPlain tells whether s is made of such characters alone.
-func allPlain(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 || !plain(byte(r)) }) < 0
+func allPlain(s string) bool { return madeOf(plainLow, s) }
+
+// madeOf looks at every character without a branch: a token is random text, and a guess at each would cost more than the look.
+func madeOf(low uint64, s string) bool {
+	set := [4]uint64{low, plainHigh, 0, 0}
+	good := uint64(1)
+	for i := range len(s) {
+		good &= set[s[i]>>6] >> (s[i] & 63)
+	}
+	return good == 1
 }

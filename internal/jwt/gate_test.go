@@ -153,3 +153,12 @@ func TestReadRefusesOtherKindsOfValue(t *testing.T) {
 		mustRefuse(t, value, refusedSegments)
 	}
 }
+
+func TestAllPlainKnowsExactlyTheAlphabet(t *testing.T) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	for c := range 256 {
+		if want := strings.IndexByte(alphabet, byte(c)) >= 0; allPlain(string([]byte{'a', byte(c), '0'})) != want {
+			t.Errorf("%q: want %v", byte(c), want)
+		}
+	}
+}
