@@ -11,14 +11,13 @@ import (
 
 // dialect is where the two databases differ.
 type dialect struct {
-	name            string // also the folder of its migrations
-	goose           goose.Dialect
-	gorm            func(*sql.DB) gorm.Dialector
-	cacheStatements bool   // by gorm; pgx does it by itself
-	now             string // the database's clock at the start of this statement, Unix milliseconds
-	nameContains    string // a condition: the column name contains the parameter, which is in lower case, whatever its own ASCII case
-	hasTable        string // a query: whether the table named by the parameter exists
-	write, read     *sql.TxOptions
+	name         string // also the folder of its migrations
+	goose        goose.Dialect
+	gorm         func(*sql.DB) gorm.Dialector
+	now          string // the database's clock at the start of this statement, Unix milliseconds
+	nameContains string // a condition: the column name contains the parameter, which is in lower case, whatever its own ASCII case
+	hasTable     string // a query: whether the table named by the parameter exists
+	write, read  *sql.TxOptions
 }
 
 func postgresDialect() dialect {
@@ -37,15 +36,14 @@ func postgresDialect() dialect {
 
 func sqliteDialect() dialect {
 	return dialect{
-		name:            "sqlite",
-		goose:           goose.DialectSQLite3,
-		gorm:            func(pool *sql.DB) gorm.Dialector { return sqliteGorm{pool} },
-		cacheStatements: true,
-		now:             sqliteNow,
-		nameContains:    "instr(lower(name), ?) > 0",
-		hasTable:        "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = ?",
-		write:           nil, // IMMEDIATE, by the address that the file is opened with
-		read:            &sql.TxOptions{ReadOnly: true},
+		name:         "sqlite",
+		goose:        goose.DialectSQLite3,
+		gorm:         func(pool *sql.DB) gorm.Dialector { return sqliteGorm{pool} },
+		now:          sqliteNow,
+		nameContains: "instr(lower(name), ?) > 0",
+		hasTable:     "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = ?",
+		write:        nil, // IMMEDIATE, by the address that the file is opened with
+		read:         &sql.TxOptions{ReadOnly: true},
 	}
 }
 

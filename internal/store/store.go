@@ -81,8 +81,8 @@ func newDB(pool *sql.DB, d dialect, o Options) (*DB, error) {
 		DisableAutomaticPing:   true,
 		Logger:                 gormLogger{o.Logger},
 		NowFunc:                o.Now,
-		PrepareStmt:            d.cacheStatements,
-		PrepareStmtTTL:         foreverTTL,
+		// PrepareStmt stays off: pgx caches statements by itself, the hot path of SQLite keeps its own, and with gorm's cache Row panics
+		// when a statement cannot be prepared.
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %s", safeText(err))
@@ -93,9 +93,6 @@ func newDB(pool *sql.DB, d dialect, o Options) (*DB, error) {
 		release: func() error { return nil },
 	}, nil
 }
-
-// foreverTTL keeps prepared statements, and is the one lifetime for which gorm starts no goroutine that never ends.
-const foreverTTL = 10 * 365 * 24 * time.Hour
 
 // Ping tells whether the database answers. Its error wraps m2m.ErrUnavailable.
 func (d *DB) Ping(ctx context.Context) error {
@@ -117,8 +114,7 @@ func (d *DB) ClockSkew(ctx context.Context) (time.Duration, error) {
 	return fromMillis(at).Sub(asked.Add(answered.Sub(asked) / 2)), nil
 }
 
-// clock reads the database's clock, in Unix milliseconds. Never through gorm's Row: with its statement cache that panics when the
-// statement cannot be prepared.
+// clock reads the database's clock, in Unix milliseconds.
 func (d *DB) clock(tx *gorm.DB) (int64, error) {
 	var at int64
 	err := tx.Raw("SELECT " + d.dialect.now).Find(&at).Error

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"slices"
+
+	"gorm.io/gorm"
+
+	"github.com/dualmint/dualmint/internal/keys"
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+type keyRow struct {
+	Kid           string `gorm:"primaryKey"`
+	State         string
+	PublicKey     []byte
+	Sealed        []byte
+	KeyVersion    string
+	CreatedAt     int64 `gorm:"autoCreateTime:false"`
+	ActivatedAt   *int64
+	RetiredAt     *int64
+	RemovedAt     *int64
+	CompromisedAt *int64
+}
+
+// TableName is for gorm.
+func (keyRow) TableName() string { return "signing_keys" }
+
+// Ring reads the whole ring in one snapshot. m2m.ErrNotFound: there is no instance yet, which the ring belongs to.
+func (d *DB) Ring(ctx context.Context) (keys.Ring, error) {
+	var ring keys.Ring
+	err := d.inSnapshot(ctx, "read the signing keys", func(tx *gorm.DB) error {
+		var versions []int64
+		if err := tx.Model(&instanceRow{}).Pluck("ring_version", &versions).Error; err != nil {
+			return err
+		}
+		if len(versions) == 0 {
+			return m2m.ErrNotFound
+		}
+		var rows []keyRow
+		if err := tx.Order("created_at, kid").Find(&rows).Error; err != nil {
+			return err
+		}
+		ring = keys.Ring{Version: versions[0], Keys: make([]keys.Key, len(rows))}
+		for i, r := range rows {
+			ring.Keys[i] = r.key()
+		}
+		return nil
+	})
+	return ring, err
+}
+
+// ChangeRing applies all changes in one commit if the ring still has version was. Whoever is second waits for the row of the version and
+// then finds another number in it.
+func (d *DB) ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []keys.Change) error {
+	return d.inTx(ctx, "change the signing keys", func(tx *gorm.DB) error {
+		moved := tx.Model(&instanceRow{}).Where("singleton = 1 AND ring_version = ?", was).Update("ring_version", was+1)
+		if moved.Error != nil {
+			return moved.Error
+		}
+		if moved.RowsAffected == 0 {
+			return m2m.ErrConflict
+		}
+		for _, c := range activationsLast(changes) {
+			if err := changeKey(tx, c); err != nil {
+				return err
+			}
+			if err := d.writeAudit(tx, by, "key."+string(c.Key.State), string(c.Key.ID), nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// activationsLast lets a key step down before its successor steps up: the schema never sees two active ones (R38).
+func activationsLast(changes []keys.Change) []keys.Change {
+	sorted := slices.Clone(changes)
+	slices.SortStableFunc(sorted, func(a, b keys.Change) int {
+		switch up, otherUp := a.Key.State == keys.Active, b.Key.State == keys.Active; {
+		case up == otherUp:
+			return 0
+		case up:
+			return 1
+		default:
+			return -1
+		}
+	})
+	return sorted
+}
+
+// changeKey writes one key, if it is in the state that the change starts from.
+func changeKey(tx *gorm.DB, c keys.Change) error {
+	row := keyRow{
+		Kid: string(c.Key.ID), State: string(c.Key.State), PublicKey: c.Key.Public, Sealed: c.Key.Sealed.Bytes,
+		KeyVersion: c.Key.Sealed.Version, CreatedAt: millis(c.Key.CreatedAt), ActivatedAt: nullMillis(c.Key.ActivatedAt),
+		RetiredAt: nullMillis(c.Key.RetiredAt), RemovedAt: nullMillis(c.Key.RemovedAt), CompromisedAt: nullMillis(c.Key.CompromisedAt),
+	}
+	if c.From == "" {
+		return conflictIfDuplicate(tx.Create(&row).Error)
+	}
+	changed := tx.Model(&keyRow{}).Where("kid = ? AND state = ?", row.Kid, string(c.From)).Updates(map[string]any{
+		"state": row.State, "sealed": row.Sealed, "key_version": row.KeyVersion, "activated_at": row.ActivatedAt,
+		"retired_at": row.RetiredAt, "removed_at": row.RemovedAt, "compromised_at": row.CompromisedAt,
+	})
+	if changed.Error != nil {
+		return conflictIfDuplicate(changed.Error)
+	}
+	if changed.RowsAffected == 0 {
+		return fmt.Errorf("%w: key %s is not %s", m2m.ErrConflict, row.Kid, c.From)
+	}
+	return nil
+}
+
+func (r keyRow) key() keys.Key {
+	return keys.Key{
+		ID: m2m.KeyID(r.Kid), State: keys.State(r.State), Public: ed25519.PublicKey(r.PublicKey),
+		Sealed:    secret.Sealed{Version: r.KeyVersion, Bytes: r.Sealed},
+		CreatedAt: fromMillis(r.CreatedAt), ActivatedAt: fromNullMillis(r.ActivatedAt), RetiredAt: fromNullMillis(r.RetiredAt),
+		RemovedAt: fromNullMillis(r.RemovedAt), CompromisedAt: fromNullMillis(r.CompromisedAt),
+	}
+}
