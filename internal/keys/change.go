@@ -1,0 +1,109 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+)
+
+// attempts bounds how often a change is decided anew because another replica was first. Each time that one has moved the ring on,
+// and there is less left to do.
+const attempts = 10
+
+// tend reads the ring and takes the steps that are due.
+func (k *Keeper) tend(ctx context.Context) error {
+	return k.change(ctx, m2m.Actor{Kind: m2m.System}, func(r Ring, now time.Time, _ bool) ([]Step, error) {
+		return Plan(r, now, k.deps.Policy), nil
+	})
+}
+
+// Rotate makes the announced key sign now. *TooSoonError: verifiers may not have it yet, and force is not set. If another replica rotates
+// in the same instant, its rotation is this one.
+func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, force bool) error {
+	var was []Key
+	return k.change(ctx, by, func(r Ring, now time.Time, again bool) ([]Step, error) {
+		active := r.in(Active)
+		if again && !sameKeys(was, active) {
+			return nil, nil
+		}
+		was = active
+		return planRotation(r, now, k.deps.Policy, force)
+	})
+}
+
+// Compromise takes a key out of the key set and out of use at once; what it signed is refused by every online check from the moment
+// this returns, and offline at the latest Policy.ForgottenAfter later (R41). If it was the one that signs, the announced key takes its
+// place. Again: nothing changes. m2m.ErrNotFound: there is no such key.
+func (k *Keeper) Compromise(ctx context.Context, by m2m.Actor, kid m2m.KeyID) error {
+	return k.change(ctx, by, func(r Ring, _ time.Time, _ bool) ([]Step, error) {
+		return planCompromise(r, kid)
+	})
+}
+
+// change reads the ring, asks decide what to do, and does it if the ring is still the same; if not, it begins again, and says so.
+func (k *Keeper) change(ctx context.Context, by m2m.Actor, decide func(r Ring, now time.Time, again bool) ([]Step, error)) error {
+	for attempt := range attempts {
+		if err := k.Refresh(ctx); err != nil {
+			return err
+		}
+		ring := k.view.Load().ring
+		now := k.deps.Now().UTC().Truncate(time.Millisecond)
+		steps, err := decide(ring, now, attempt > 0)
+		if err != nil || len(steps) == 0 {
+			return err
+		}
+		changes, err := k.prepare(ring, steps, now)
+		if err != nil {
+			return err
+		}
+		err = k.deps.Store.ChangeRing(ctx, by, ring.Version, changes)
+		if errors.Is(err, m2m.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("change key ring: %w", err)
+		}
+		return k.Refresh(ctx)
+	}
+	return fmt.Errorf("change key ring: others were first %d times: %w", attempts, m2m.ErrConflict)
+}
+
+// prepare turns steps into changes, making the keys that are to be new.
+func (k *Keeper) prepare(r Ring, steps []Step, now time.Time) ([]Change, error) {
+	changes := make([]Change, 0, len(steps))
+	for _, s := range steps {
+		key, err := k.stepped(r, s, now)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, Change{Key: key, From: s.From})
+	}
+	return changes, nil
+}
+
+func (k *Keeper) stepped(r Ring, s Step, now time.Time) (Key, error) {
+	if s.Key == "" {
+		return makeKey(k.deps.Sealer, s.To, now)
+	}
+	for _, key := range r.Keys {
+		if key.ID == s.Key {
+			return key.moved(s.To, now), nil
+		}
+	}
+	return Key{}, fmt.Errorf("change key ring: no key %s", s.Key)
+}
+
+func sameKeys(a, b []Key) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].ID != b[i].ID {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,155 @@
+package keys
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+// Deps is what a keeper needs. All of it is required but Logger.
+type Deps struct {
+	Store  Store
+	Sealer *secret.Sealer
+	Policy Policy
+	Now    func() time.Time
+	Logger *slog.Logger // nil: failures of Run show as a key set that is not served, and nowhere else
+}
+
+// Keeper holds the ring in memory, keeps it fresh and moves it on. Every replica has one; they meet in the store only. Safe for
+// concurrent use.
+type Keeper struct {
+	deps Deps
+	view atomic.Pointer[view] // nil: nothing read yet
+
+	reading chan struct{} // holds one token: whoever takes it reads the ring
+	begun   atomic.Uint64 // readings begun; raised by whoever reads
+	ended   uint64        // the last one that succeeded; belongs to whoever reads
+}
+
+// New makes a keeper that knows nothing yet: Start first. It refuses an impossible policy.
+func New(d Deps) (*Keeper, error) {
+	d.Policy = d.Policy.withDefaults()
+	if err := d.Policy.Validate(); err != nil {
+		return nil, err
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Keeper{deps: d, reading: make(chan struct{}, 1)}, nil
+}
+
+// Start reads the ring and makes what is missing: on the first start of all one active and one announced key. It fails closed
+// when the active key does not open with the master keys (R9).
+func (k *Keeper) Start(ctx context.Context) error {
+	if err := k.tend(ctx); err != nil {
+		return fmt.Errorf("start key ring: %w", err)
+	}
+	v := k.view.Load()
+	if v.sealed != nil {
+		return fmt.Errorf("start key ring: %w", v.sealed)
+	}
+	if v.active == "" {
+		return errors.New("start key ring: no active key")
+	}
+	return nil
+}
+
+// Run re-reads the ring at the policy's interval and takes the steps that are due, until ctx ends. A failure is logged and tried again
+// at the next interval; if that goes on for a lease, the keeper stops answering.
+func (k *Keeper) Run(ctx context.Context) error {
+	tick := time.NewTicker(k.deps.Policy.Refresh)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		bounded, cancel := context.WithTimeout(ctx, k.deps.Policy.Lease)
+		if err := k.tend(bounded); err != nil && ctx.Err() == nil {
+			k.deps.Logger.WarnContext(ctx, "tending the signing keys failed", "error", err)
+		}
+		cancel()
+	}
+}
+
+// JWKS gives the key set. m2m.ErrUnavailable: the copy of the ring is older than the lease, and an old set could miss a key or
+// hold a compromised one.
+func (k *Keeper) JWKS(context.Context) (Document, error) {
+	v, err := k.fresh()
+	if err != nil {
+		return Document{}, err
+	}
+	return v.document, nil
+}
+
+// Signer gives the key that signs now. m2m.ErrUnavailable: there is none, or the copy of the ring is too old to tell. That it was the
+// active key when the token is recorded is for the store to see (R40).
+func (k *Keeper) Signer(context.Context) (m2m.KeyID, ed25519.PrivateKey, error) {
+	v, err := k.fresh()
+	if err != nil {
+		return "", nil, err
+	}
+	if v.active == "" || v.private == nil {
+		return "", nil, fmt.Errorf("no signing key: %w", m2m.ErrUnavailable)
+	}
+	return v.active, v.private, nil
+}
+
+// PublicKey finds a published key. Its state as of the last commit is for the online check to see; that is also why it answers from
+// an old copy.
+func (k *Keeper) PublicKey(kid m2m.KeyID) (ed25519.PublicKey, bool) {
+	v := k.view.Load()
+	if v == nil {
+		return nil, false
+	}
+	key, ok := v.public[kid]
+	return key, ok
+}
+
+// fresh gives the view while its lease lasts.
+func (k *Keeper) fresh() (*view, error) {
+	v := k.view.Load()
+	if v == nil {
+		return nil, fmt.Errorf("key ring not read yet: %w", m2m.ErrUnavailable)
+	}
+	if k.deps.Now().Sub(v.readAt) > k.deps.Policy.Lease {
+		return nil, fmt.Errorf("copy of the key ring too old: %w", m2m.ErrUnavailable)
+	}
+	return v, nil
+}
+
+// Refresh reads the ring anew. Callers who come while a reading is under way share the next one: what they see began after they
+// asked.
+func (k *Keeper) Refresh(ctx context.Context) error {
+	asked := k.begun.Load()
+	select {
+	case k.reading <- struct{}{}:
+		defer func() { <-k.reading }()
+	case <-ctx.Done():
+		return fmt.Errorf("read key ring: %w", context.Cause(ctx))
+	}
+	if k.ended > asked {
+		return nil
+	}
+	mine := k.begun.Add(1)
+	readAt := k.deps.Now()
+	ring, err := k.deps.Store.Ring(ctx)
+	if err != nil {
+		return fmt.Errorf("read key ring: %w", err)
+	}
+	v, err := newView(ring, k.view.Load(), readAt, k.deps.Sealer, k.deps.Policy.MaxAge)
+	if err != nil {
+		return fmt.Errorf("read key ring: %w", err)
+	}
+	k.view.Store(v)
+	k.ended = mine
+	return nil
+}

@@ -1,0 +1,88 @@
+package keys
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Policy is what the dates of every key follow from. A field that is zero takes its default.
+type Policy struct {
+	// MaxAge is how long whoever fetched the key set may keep it: Cache-Control max-age, whole seconds. Default: 10 minutes.
+	MaxAge time.Duration
+	// Refresh is the interval at which a replica re-reads the ring. Default: 10 seconds.
+	Refresh time.Duration
+	// Lease is how old a replica's copy of the ring may become before it stops publishing and signing; longer than Refresh.
+	// Default: 30 seconds.
+	Lease time.Duration
+	// Margin is for what clocks differ by: those of the replicas, of the database, of whoever caches. Default: one minute.
+	Margin time.Duration
+	// Rotation is how long a key signs before the next one does. Default: 30 days.
+	Rotation time.Duration
+	// TokenTTL is the longest life of a token. Default: 24 hours. Lowering it below the life of tokens that are still about makes them
+	// unverifiable early, if their key is about to be removed.
+	TokenTTL time.Duration
+}
+
+// verifierLeeway is how long after its expiry a verifier may still accept a token (R30), and so needs its key.
+const verifierLeeway = time.Minute
+
+const (
+	minMargin  = 5 * time.Second // replicas that are ready differ by up to four
+	maxSetting = 10 * 365 * 24 * time.Hour
+)
+
+// withDefaults fills in what was left zero.
+func (p Policy) withDefaults() Policy {
+	return Policy{
+		MaxAge:   cmp.Or(p.MaxAge, 10*time.Minute),
+		Refresh:  cmp.Or(p.Refresh, 10*time.Second),
+		Lease:    cmp.Or(p.Lease, 30*time.Second),
+		Margin:   cmp.Or(p.Margin, time.Minute),
+		Rotation: cmp.Or(p.Rotation, 30*24*time.Hour),
+		TokenTTL: cmp.Or(p.TokenTTL, 24*time.Hour),
+	}
+}
+
+// Validate gives every reason why no keeper could keep the promises of this policy, taken without defaults.
+func (p Policy) Validate() error {
+	var faults []error
+	refuse := func(bad bool, format string, a ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf("key policy: "+format, a...))
+		}
+	}
+	for name, d := range map[string]time.Duration{
+		"max-age": p.MaxAge, "refresh interval": p.Refresh, "lease": p.Lease, "margin": p.Margin, "rotation period": p.Period, "longest token": p.LongestToken,
+	} {
+		refuse(d <= 0 || d > maxSetting, "%s %s is not between 0 and ten years", name, d)
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	refuse(p.MaxAge%time.Second != 0, "max-age %s is not whole seconds", p.MaxAge)
+	refuse(p.Lease <= p.Refresh, "lease %s is not longer than the refresh interval %s", p.Lease, p.Refresh)
+	refuse(p.Margin < minMargin, "margin %s is less than %s", p.Margin, minMargin)
+	refuse(p.Period < p.AnnounceFor(), "rotation period %s is shorter than the %s for which a key must be published before it signs", p.Period, p.AnnounceFor())
+	return errors.Join(faults...)
+}
+
+// AnnounceFor is how long a key is published before it signs (R39). A replica may answer with a copy of the ring that is a lease old, and
+// that answer may be kept for max-age.
+func (p Policy) AnnounceFor() time.Duration { return p.MaxAge + p.Lease + p.Margin }
+
+// RetireFor is how long a key stays published after it signed for the last time.
+func (p Policy) RetireFor() time.Duration { return p.LongestToken + verifierLeeway + p.Margin }
+
+// ForgottenAfter is how long after its compromise a key may still be trusted by those who verify offline.
+func (p Policy) ForgottenAfter() time.Duration { return p.Lease + p.MaxAge }
+
+// ReadyAt is from when on an announced key may sign.
+func (p Policy) ReadyAt(k Key) time.Time { return k.CreatedAt.Add(p.AnnounceFor()) }
+
+// DueAt is when an active key is to be followed by the next one.
+func (p Policy) DueAt(k Key) time.Time { return k.ActivatedAt.Add(p.Period) }
+
+// RemovableAt is from when on nothing needs a retiring key any more.
+func (p Policy) RemovableAt(k Key) time.Time { return k.RetiredAt.Add(p.RetireFor()) }

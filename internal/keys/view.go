@@ -1,0 +1,64 @@
+package keys
+
+import (
+	"cmp"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+// view is the ring as a replica holds it in memory, with what follows from it built once. It is never changed, only replaced.
+type view struct {
+	ring     Ring
+	readAt   time.Time // when the reading of the ring began, not when it ended
+	public   map[m2m.KeyID]ed25519.PublicKey
+	document Document
+
+	active  m2m.KeyID // empty: no key signs
+	private ed25519.PrivateKey
+	sealed  error // why the active key does not open; publishing goes on without it
+}
+
+// newView builds a view, or takes over from the old one what an unchanged ring gives again. It refuses a ring in which a published key
+// is not what its kid says.
+func newView(r Ring, old *view, readAt time.Time, sealer *secret.Sealer, maxAge time.Duration) (*view, error) {
+	if old != nil && old.ring.Version == r.Version && old.sealed == nil {
+		next := *old
+		next.ring, next.readAt = r, readAt
+		return &next, nil
+	}
+	// The same order on every replica (R43), whatever the store's.
+	slices.SortFunc(r.Keys, func(a, b Key) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	v := &view{ring: r, readAt: readAt, public: map[m2m.KeyID]ed25519.PublicKey{}}
+	var published []Key
+	for _, k := range r.Keys {
+		if !k.published() {
+			continue
+		}
+		if err := k.check(); err != nil {
+			return nil, err
+		}
+		published = append(published, k)
+		v.public[k.ID] = k.Public
+		if k.State != Active {
+			continue
+		}
+		if v.active != "" {
+			return nil, errors.New("two active signing keys")
+		}
+		v.active = k.ID
+		v.private, v.sealed = k.open(sealer)
+	}
+	var err error
+	if v.document, err = document(published, maxAge); err != nil {
+		return nil, fmt.Errorf("build key set: %w", err)
+	}
+	return v, nil
+}
