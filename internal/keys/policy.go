@@ -53,10 +53,14 @@ func (p Policy) Validate() error {
 			faults = append(faults, fmt.Errorf("key policy: "+format, a...))
 		}
 	}
-	for name, d := range map[string]time.Duration{
-		"max-age": p.MaxAge, "refresh interval": p.Refresh, "lease": p.Lease, "margin": p.Margin, "rotation period": p.Period, "longest token": p.LongestToken,
+	for _, f := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"max-age", p.MaxAge}, {"refresh interval", p.Refresh}, {"lease", p.Lease}, {"margin", p.Margin},
+		{"rotation period", p.Rotation}, {"longest token life", p.TokenTTL},
 	} {
-		refuse(d <= 0 || d > maxSetting, "%s %s is not between 0 and ten years", name, d)
+		refuse(f.d <= 0 || f.d > maxSetting, "%s %s is not between 0 and ten years", f.name, f.d)
 	}
 	if len(faults) > 0 {
 		return errors.Join(faults...)
@@ -64,7 +68,7 @@ func (p Policy) Validate() error {
 	refuse(p.MaxAge%time.Second != 0, "max-age %s is not whole seconds", p.MaxAge)
 	refuse(p.Lease <= p.Refresh, "lease %s is not longer than the refresh interval %s", p.Lease, p.Refresh)
 	refuse(p.Margin < minMargin, "margin %s is less than %s", p.Margin, minMargin)
-	refuse(p.Period < p.AnnounceFor(), "rotation period %s is shorter than the %s for which a key must be published before it signs", p.Period, p.AnnounceFor())
+	refuse(p.Rotation < p.AnnounceFor(), "rotation period %s is shorter than the %s for which a key must be published before it signs", p.Rotation, p.AnnounceFor())
 	return errors.Join(faults...)
 }
 
@@ -73,7 +77,7 @@ func (p Policy) Validate() error {
 func (p Policy) AnnounceFor() time.Duration { return p.MaxAge + p.Lease + p.Margin }
 
 // RetireFor is how long a key stays published after it signed for the last time.
-func (p Policy) RetireFor() time.Duration { return p.LongestToken + verifierLeeway + p.Margin }
+func (p Policy) RetireFor() time.Duration { return p.TokenTTL + verifierLeeway + p.Margin }
 
 // ForgottenAfter is how long after its compromise a key may still be trusted by those who verify offline.
 func (p Policy) ForgottenAfter() time.Duration { return p.Lease + p.MaxAge }
@@ -82,7 +86,7 @@ func (p Policy) ForgottenAfter() time.Duration { return p.Lease + p.MaxAge }
 func (p Policy) ReadyAt(k Key) time.Time { return k.CreatedAt.Add(p.AnnounceFor()) }
 
 // DueAt is when an active key is to be followed by the next one.
-func (p Policy) DueAt(k Key) time.Time { return k.ActivatedAt.Add(p.Period) }
+func (p Policy) DueAt(k Key) time.Time { return k.ActivatedAt.Add(p.Rotation) }
 
 // RemovableAt is from when on nothing needs a retiring key any more.
 func (p Policy) RemovableAt(k Key) time.Time { return k.RetiredAt.Add(p.RetireFor()) }
