@@ -33,21 +33,20 @@ type Keeper struct {
 	ended   uint64        // the last one that succeeded; belongs to whoever reads
 }
 
-// New makes a keeper that knows nothing yet: Start first. It refuses an impossible policy.
-func New(d Deps) (*Keeper, error) {
-	d.Policy = d.Policy.withDefaults()
-	if err := d.Policy.Validate(); err != nil {
-		return nil, err
-	}
+// New makes a keeper that knows nothing yet: Start first.
+func New(d Deps) *Keeper {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Keeper{deps: d, reading: make(chan struct{}, 1)}, nil
+	return &Keeper{deps: d, reading: make(chan struct{}, 1)}
 }
 
-// Start reads the ring and makes what is missing: on the first start of all one active and one announced key. It fails closed
-// when the active key does not open with the master keys (R9).
+// Start reads the ring and makes what is missing: on the first start of all one active and one announced key. It fails closed:
+// with an impossible policy, and when the active key does not open with the master keys (R9).
 func (k *Keeper) Start(ctx context.Context) error {
+	if err := k.deps.Policy.Validate(); err != nil {
+		return err
+	}
 	if err := k.tend(ctx); err != nil {
 		return fmt.Errorf("start key ring: %w", err)
 	}

@@ -1,27 +1,25 @@
 package keys
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"time"
 )
 
-// Policy is what the dates of every key follow from. A field that is zero takes its default.
+// Policy is what the dates of every key follow from. Begin with DefaultPolicy: the zero Policy is an impossible one.
 type Policy struct {
-	// MaxAge is how long whoever fetched the key set may keep it: Cache-Control max-age, whole seconds. Default: 10 minutes.
+	// MaxAge is how long whoever fetched the key set may keep it: Cache-Control max-age, whole seconds.
 	MaxAge time.Duration
-	// Refresh is the interval at which a replica re-reads the ring. Default: 10 seconds.
+	// Refresh is the interval at which a replica re-reads the ring.
 	Refresh time.Duration
 	// Lease is how old a replica's copy of the ring may become before it stops publishing and signing; longer than Refresh.
-	// Default: 30 seconds.
 	Lease time.Duration
-	// Margin is for what clocks differ by: those of the replicas, of the database, of whoever caches. Default: one minute.
+	// Margin is for what clocks differ by: those of the replicas, of the database, of whoever caches.
 	Margin time.Duration
-	// Rotation is how long a key signs before the next one does. Default: 30 days.
-	Rotation time.Duration
-	// TokenTTL is the longest life of a token. Default: 24 hours. Lowering it below the life of tokens that are still about makes them
-	// unverifiable early, if their key is about to be removed.
+	// Period is how long a key signs before the next one does.
+	Period time.Duration
+	// TokenTTL is the longest life of a token. Lowering it below the life of tokens that are still about makes them unverifiable early,
+	// if their key is about to be removed.
 	TokenTTL time.Duration
 }
 
@@ -33,19 +31,15 @@ const (
 	maxSetting = 10 * 365 * 24 * time.Hour
 )
 
-// withDefaults fills in what was left zero.
-func (p Policy) withDefaults() Policy {
+// DefaultPolicy rotates every thirty days, for tokens that live up to tokenTTL.
+func DefaultPolicy(tokenTTL time.Duration) Policy {
 	return Policy{
-		MaxAge:   cmp.Or(p.MaxAge, 10*time.Minute),
-		Refresh:  cmp.Or(p.Refresh, 10*time.Second),
-		Lease:    cmp.Or(p.Lease, 30*time.Second),
-		Margin:   cmp.Or(p.Margin, time.Minute),
-		Rotation: cmp.Or(p.Rotation, 30*24*time.Hour),
-		TokenTTL: cmp.Or(p.TokenTTL, 24*time.Hour),
+		MaxAge: 10 * time.Minute, Refresh: 10 * time.Second, Lease: 30 * time.Second, Margin: time.Minute,
+		Period: 30 * 24 * time.Hour, TokenTTL: tokenTTL,
 	}
 }
 
-// Validate gives every reason why no keeper could keep the promises of this policy, taken without defaults.
+// Validate gives every reason why no keeper could keep the promises of this policy.
 func (p Policy) Validate() error {
 	var faults []error
 	refuse := func(bad bool, format string, a ...any) {
@@ -58,7 +52,7 @@ func (p Policy) Validate() error {
 		d    time.Duration
 	}{
 		{"max-age", p.MaxAge}, {"refresh interval", p.Refresh}, {"lease", p.Lease}, {"margin", p.Margin},
-		{"rotation period", p.Rotation}, {"longest token life", p.TokenTTL},
+		{"rotation period", p.Period}, {"longest token life", p.TokenTTL},
 	} {
 		refuse(f.d <= 0 || f.d > maxSetting, "%s %s is not between 0 and ten years", f.name, f.d)
 	}
@@ -68,7 +62,7 @@ func (p Policy) Validate() error {
 	refuse(p.MaxAge%time.Second != 0, "max-age %s is not whole seconds", p.MaxAge)
 	refuse(p.Lease <= p.Refresh, "lease %s is not longer than the refresh interval %s", p.Lease, p.Refresh)
 	refuse(p.Margin < minMargin, "margin %s is less than %s", p.Margin, minMargin)
-	refuse(p.Rotation < p.AnnounceFor(), "rotation period %s is shorter than the %s for which a key must be published before it signs", p.Rotation, p.AnnounceFor())
+	refuse(p.Period < p.AnnounceFor(), "rotation period %s is shorter than the %s for which a key must be published before it signs", p.Period, p.AnnounceFor())
 	return errors.Join(faults...)
 }
 
@@ -86,7 +80,7 @@ func (p Policy) ForgottenAfter() time.Duration { return p.Lease + p.MaxAge }
 func (p Policy) ReadyAt(k Key) time.Time { return k.CreatedAt.Add(p.AnnounceFor()) }
 
 // DueAt is when an active key is to be followed by the next one.
-func (p Policy) DueAt(k Key) time.Time { return k.ActivatedAt.Add(p.Rotation) }
+func (p Policy) DueAt(k Key) time.Time { return k.ActivatedAt.Add(p.Period) }
 
 // RemovableAt is from when on nothing needs a retiring key any more.
 func (p Policy) RemovableAt(k Key) time.Time { return k.RetiredAt.Add(p.RetireFor()) }
