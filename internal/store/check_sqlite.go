@@ -117,23 +117,24 @@ func (t *nullableRow) targets() []any {
 	}
 }
 
-// row gives the token as it is after this call, and whether its last_used_at has to be moved for that.
+// row gives the token as it is after this call, and whether its last_used_at has to be moved for that. It
+// shares nothing with t, into which the next row will be read.
 func (t *nullableRow) row(now int64) (r tokenRow, due bool) {
 	r = tokenRow{
 		ID: t.id.String, Format: t.format.String, MachineID: t.machine.String, Scopes: t.scopes.String,
 		IssuedAt: t.issued.Int64, CreatedAt: t.created.Int64, UpdatedAt: t.updated.Int64,
 	}
 	if t.claims.Valid {
-		r.Claims = &t.claims.String
+		r.Claims = new(t.claims.String)
 	}
 	if t.key.Valid {
-		r.KeyID = &t.key.String
+		r.KeyID = new(t.key.String)
 	}
 	if t.expires.Valid {
-		r.ExpiresAt = &t.expires.Int64
+		r.ExpiresAt = new(t.expires.Int64)
 	}
 	if t.used.Valid {
-		r.LastUsedAt = &t.used.Int64
+		r.LastUsedAt = new(t.used.Int64)
 	}
 	return r, r.touch(now)
 }

@@ -49,7 +49,10 @@ func (d *DB) ReuseToken(
 		return m2m.Record{}, secret.Sealed{}, false, err
 	}
 	if out[0].looked {
-		return recorded(&n), n.Reuse.Sealed, true, out[0].err()
+		if err := out[0].err(); err != nil {
+			return m2m.Record{}, secret.Sealed{}, false, err
+		}
+		return recorded(&n), n.Reuse.Sealed, true, nil
 	}
 	// Somebody else wrote one meanwhile. It may be gone already, as by a revoke: then this call cannot tell, and may be made again.
 	r, sealed, found, err = d.reusable(ctx, fingerprint, minRemaining)

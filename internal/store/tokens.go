@@ -11,6 +11,9 @@ import (
 
 // ListTokens satisfies tokens.Store. The index tokens_by_machine has the tokens of a machine in this order.
 func (d *DB) ListTokens(ctx context.Context, q tokens.ListQuery) ([]m2m.Record, int64, error) {
+	if _, ok := m2m.ParseMachineID(string(q.Machine)); !ok {
+		return nil, 0, m2m.ErrMachineNotFound
+	}
 	var out []m2m.Record
 	var total int64
 	err := d.inSnapshot(ctx, "list tokens", func(tx *gorm.DB) error {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func recordable(n *tokens.NewRecord) error {
 		return fmt.Errorf("record token: %w", errUnreadable)
 	case jwt != isKeyID(n.KeyID) || jwt == (n.Hash != secret.Hash{}) || jwt && n.Grant.ExpiresAt.IsZero():
 		return fmt.Errorf("record token: %w: not a %s token", errUnreadable, n.Format)
-	case n.Grant.Claims != nil && (n.Grant.Claims[0] != '{' || !json.Valid(n.Grant.Claims) || !isText(string(n.Grant.Claims))):
+	case n.Grant.Claims != nil && (!bytes.HasPrefix(n.Grant.Claims, []byte("{")) || !json.Valid(n.Grant.Claims) || !isText(string(n.Grant.Claims))):
 		return fmt.Errorf("record token: %w: claims", errUnreadable)
 	case n.Reuse != nil && (len(n.Reuse.Sealed.Bytes) == 0 || n.Reuse.Sealed.Version == "" || !isText(n.Reuse.Sealed.Version)):
 		return fmt.Errorf("record token: %w: sealed form", errUnreadable)
@@ -98,7 +99,8 @@ func recordable(n *tokens.NewRecord) error {
 
 // recorded is the record of a token that has just been written.
 func recorded(n *tokens.NewRecord) m2m.Record {
-	return m2m.Record{Grant: n.Grant, Format: n.Format, KeyID: n.KeyID, CreatedAt: n.CreatedAt, UpdatedAt: n.CreatedAt}
+	at := fromMillis(millis(n.CreatedAt))
+	return m2m.Record{Grant: n.Grant, Format: n.Format, KeyID: n.KeyID, CreatedAt: at, UpdatedAt: at}
 }
 
 // isText tells whether PostgreSQL takes s as text: it refuses a NUL and anything that is not UTF-8.
