@@ -29,11 +29,13 @@ func TestAValueOfOneKindIsNothingWhereAnotherIsAsked(t *testing.T) {
 			call    func(value string) harness.Reply
 		}{
 			"credential of a creation": {
-				secret.New(secret.MachineSecret).Reveal(), []string{"machine secret"},
+				secret.New(secret.MachineSecret).Reveal(),
+				[]string{"machine secret"},
 				func(v string) harness.Reply { return w.Call(t, http.MethodPost, "/m2m_tokens", v, harness.Fields{}) },
 			},
 			"credential of a verification": {
-				secret.New(secret.MachineSecret).Reveal(), []string{"machine secret", "instance key"},
+				secret.New(secret.MachineSecret).Reveal(),
+				[]string{"machine secret", "instance key"},
 				func(v string) harness.Reply { return w.Verify(t, v, "mt_unknown") },
 			},
 			"credential of the operator": {
@@ -41,21 +43,25 @@ func TestAValueOfOneKindIsNothingWhereAnotherIsAsked(t *testing.T) {
 				func(v string) harness.Reply { return w.Call(t, http.MethodGet, "/v1/machines", v, nil) },
 			},
 			"token to verify": {
-				secret.New(secret.OpaqueToken).Reveal(), []string{"opaque token", "JWT"},
+				secret.New(secret.OpaqueToken).Reveal(),
+				[]string{"opaque token", "JWT"},
 				func(v string) harness.Reply { return w.Verify(t, w.b.SecretKey, v) },
 			},
 			"id to revoke": {
-				string(m2m.NewTokenID()), []string{"token id", "JWT id"},
+				string(m2m.NewTokenID()),
+				[]string{"token id", "JWT id"},
 				func(v string) harness.Reply { return w.Revoke(t, w.a.SecretKey, escape(v)) },
 			},
 			"machine to read": {
-				"mch_" + strings.Repeat("0", 27), []string{"machine id"},
+				"mch_" + strings.Repeat("0", 27),
+				[]string{"machine id"},
 				func(v string) harness.Reply {
 					return w.Call(t, http.MethodGet, "/v1/machines/"+escape(v), w.InstanceKey, nil)
 				},
 			},
 			"subject to list": {
-				"mch_" + strings.Repeat("0", 27), []string{"machine id"},
+				"mch_" + strings.Repeat("0", 27),
+				[]string{"machine id"},
 				func(v string) harness.Reply {
 					return w.Call(t, http.MethodGet, "/m2m_tokens?subject="+escape(v), w.InstanceKey, nil)
 				},

@@ -47,11 +47,12 @@ func everyCut(s string) []string {
 
 // dressed is s with something around it or in another case.
 func dressed(s string) []string {
-	return []string{
+	out := []string{
 		" " + s, s + " ", "\t" + s, s + "\n", s + "\x00", s + s, s + "0", "Bearer " + s, strings.ToUpper(s), strings.ToLower(s),
 		swapCase(s), strings.Replace(s, "_", "-", 1), url.QueryEscape("%" + s), s + ".", "." + s, s + "..", "\ufeff" + s, s + "\u200b",
 		strings.Replace(s, "a", "\u0430", 1) + "\u0430",
 	}
+	return slices.DeleteFunc(out, func(c string) bool { return c == s }) // not every token has an underscore
 }
 
 func swapCase(s string) string {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"maps"
 	"net/http"
 	"sync"
 	"testing"
@@ -10,9 +11,7 @@ import (
 
 func reusable(format string, more harness.Fields) harness.Fields {
 	f := harness.Fields{"token_format": format, "seconds_until_expiration": 600, "min_remaining_ttl_seconds": 60}
-	for k, v := range more {
-		f[k] = v
-	}
+	maps.Copy(f, more)
 	return f
 }
 

@@ -111,8 +111,10 @@ func TestRotatingAgainDropsTheOlderSecretAtOnce(t *testing.T) {
 
 func TestRotationNeedsAnOverlapWithinBounds(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
-		for _, body := range []string{``, `{}`, `null`, `{"previous_token_ttl":-1}`, `{"previous_token_ttl":28801}`, `{"previous_token_ttl":1.5}`,
-			`{"previous_token_ttl":"60"}`, `{"previous_token_ttl":null}`, `{"previous_token_ttl":true}`, `{"previous_token_ttl":1e400}`} {
+		for _, body := range []string{
+			``, `{}`, `null`, `{"previous_token_ttl":-1}`, `{"previous_token_ttl":28801}`, `{"previous_token_ttl":1.5}`,
+			`{"previous_token_ttl":"60"}`, `{"previous_token_ttl":null}`, `{"previous_token_ttl":true}`, `{"previous_token_ttl":1e400}`,
+		} {
 			got := w.Call(t, http.MethodPost, "/v1/machines/"+w.b.ID+"/secret_key/rotate", w.InstanceKey, body)
 			if got.Status != http.StatusUnprocessableEntity || got.Fault(t).Meta.ParamName != "previous_token_ttl" {
 				t.Errorf("%s: %d %s", body, got.Status, got.Body)

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -48,7 +50,7 @@ func (d *Deployment) Start(tb testing.TB) *Server {
 	if err != nil {
 		tb.Fatalf("make the log: %v", err)
 	}
-	cmd := exec.Command(os.Getenv(BinaryVariable), "serve")
+	cmd := exec.Command(os.Getenv(BinaryVariable), "serve") //nolint:gosec // G204: the binary under test
 	cmd.Dir = d.dir
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"),
@@ -150,15 +152,18 @@ func (s *Server) finish(tb testing.TB) {
 	}
 }
 
-// logTail is the last lines of the log, for messages.
-func (s *Server) logTail() []byte {
+// logTail is what the process complained about and its last lines, for messages.
+func (s *Server) logTail() string {
 	b, err := os.ReadFile(s.LogPath)
 	if err != nil {
-		return []byte(err.Error())
+		return err.Error()
 	}
-	const enough = 6 << 10
-	if len(b) > enough {
-		b = b[len(b)-enough:]
-	}
-	return b
+	const enough = 10
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	last := lines[max(0, len(lines)-enough):]
+	complaints := slices.DeleteFunc(lines[:len(lines)-len(last)], func(line string) bool {
+		return strings.Contains(line, "INFO") || strings.Contains(line, "DEBUG")
+	})
+	complaints = complaints[max(0, len(complaints)-enough):]
+	return strings.Join(append(complaints, last...), "\n")
 }

@@ -19,7 +19,7 @@ import (
 
 // config points the SDK at a server as the holder of a key.
 func config(s *harness.Server, key string) *clerk.ClientConfig {
-	return &clerk.ClientConfig{BackendConfig: clerk.BackendConfig{URL: clerk.String(s.Base + "/v1"), Key: &key}}
+	return &clerk.ClientConfig{BackendConfig: clerk.BackendConfig{URL: new(s.Base + "/v1"), Key: &key}}
 }
 
 // must gives the value of a call that has to succeed.
@@ -60,25 +60,25 @@ func TestGoSDKAdministersMachines(t *testing.T) {
 		secrets := must[*clerk.MachineSecretKey](t)
 
 		b := created(machines.Create(ctx, &machine.CreateParams{Name: "B"}))
-		a := created(machines.Create(ctx, &machine.CreateParams{Name: "A", ScopedMachines: []string{b.ID}, DefaultTokenTTL: clerk.Int64(90)}))
+		a := created(machines.Create(ctx, &machine.CreateParams{Name: "A", ScopedMachines: []string{b.ID}, DefaultTokenTTL: new(int64(90))}))
 		if a.Object != "machine" || a.DefaultTokenTTL != 90 || b.DefaultTokenTTL != 3600 || a.SecretKey == "" || a.InstanceID == "" {
 			t.Errorf("created %+v", a)
 		}
 		if got := read(machines.Get(ctx, a.ID)); got.Name != "A" || len(got.ScopedMachines) != 1 || got.ScopedMachines[0].ID != b.ID {
 			t.Errorf("read %+v", got)
 		}
-		if got := read(machines.Update(ctx, a.ID, &machine.UpdateParams{Name: clerk.String("A2")})); got.Name != "A2" || got.DefaultTokenTTL != 90 {
+		if got := read(machines.Update(ctx, a.ID, &machine.UpdateParams{Name: new("A2")})); got.Name != "A2" || got.DefaultTokenTTL != 90 {
 			t.Errorf("updated %+v", got)
 		}
 		read(machines.Update(ctx, a.ID, nil)) // the SDK sends the word null
 
 		list := must[*clerk.MachineList](t)(machines.List(ctx, &machine.ListParams{
-			ListParams: clerk.ListParams{Limit: clerk.Int64(1), Offset: clerk.Int64(1)}, OrderBy: clerk.String("+name"),
+			ListParams: clerk.ListParams{Limit: new(int64(1)), Offset: new(int64(1))}, OrderBy: new("+name"),
 		}))
 		if list.TotalCount != 2 || len(list.Machines) != 1 || list.Machines[0].ID != b.ID {
 			t.Errorf("listed %d of %d", len(list.Machines), list.TotalCount)
 		}
-		if got := must[*clerk.MachineList](t)(machines.List(ctx, &machine.ListParams{Query: clerk.String("a2")})); got.TotalCount != 1 {
+		if got := must[*clerk.MachineList](t)(machines.List(ctx, &machine.ListParams{Query: new("a2")})); got.TotalCount != 1 {
 			t.Errorf("searched: %d found", got.TotalCount)
 		}
 
@@ -129,7 +129,7 @@ func TestGoSDKIssuesVerifiesListsAndRevokesBothFormats(t *testing.T) {
 		for _, format := range []string{"opaque", "jwt"} {
 			claims := json.RawMessage(`{"tier":"gold"}`)
 			token := must[*clerk.M2MTokenWithToken](t)(at(a).Create(ctx, &m2m_token.CreateParams{
-				TokenFormat: &format, SecondsUntilExpiration: clerk.Int64(60), Claims: &claims,
+				TokenFormat: &format, SecondsUntilExpiration: new(int64(60)), Claims: &claims,
 			}))
 			if token.Subject != a.ID || !slices.Equal(token.Scopes, []string{b.ID}) || token.Token == "" || token.Expiration == nil {
 				t.Errorf("%s: created %+v", format, token)

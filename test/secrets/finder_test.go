@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/dualmint/dualmint/internal/secret"
 )
 
 const (
@@ -32,9 +34,9 @@ func newFinder() *finder { return &finder{byWord: map[uint64][]needle{}} }
 // text looks for a credential: pieces of it as they are (so that a shortened one is found too), and the whole in hexadecimal
 // and base64.
 func (f *finder) text(name, credential string) {
-	_, random, found := strings.Cut(credential, "_")
-	if !found {
-		random = credential
+	random := credential
+	for _, prefix := range []secret.Prefix{secret.OpaqueToken, secret.MachineSecret, secret.InstanceKey} {
+		random = strings.TrimPrefix(random, string(prefix))
 	}
 	f.needle(name, []byte(random[:window]))
 	f.needle(name, []byte(random[len(random)/2:][:window]))
@@ -114,17 +116,17 @@ func (f *finder) inTree(t *testing.T, dir string) map[string][]string {
 }
 
 func TestTheFinderFindsEveryForm(t *testing.T) {
-	secret := "ak_0123456789ABCDEFGHIJabcdefghijKLMNOP"
+	planted := "ak_0123456789ABCDEFGHIJabcdefghijKLMNOP"
 	f := newFinder()
-	f.text("secret", secret)
+	f.text("secret", planted)
 	f.binary("raw", []byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"))
 	for form, data := range map[string]string{
-		"whole": "x" + secret + "x", "beginning": secret[:20], "end": "..." + secret[25:], "hex": hex.EncodeToString([]byte(secret)),
-		"HEX":              strings.ToUpper(hex.EncodeToString([]byte("Bearer " + secret))),
-		"base64":           base64.StdEncoding.EncodeToString([]byte(secret)),
-		"base64 of header": base64.StdEncoding.EncodeToString([]byte("Bearer " + secret)),
-		"base64 of basic":  base64.URLEncoding.EncodeToString([]byte("mch_x:" + secret)),
-		"shifted":          base64.StdEncoding.EncodeToString([]byte("12" + secret)),
+		"whole": "x" + planted + "x", "beginning": planted[:20], "end": "..." + planted[25:], "hex": hex.EncodeToString([]byte(planted)),
+		"HEX":              strings.ToUpper(hex.EncodeToString([]byte("Bearer " + planted))),
+		"base64":           base64.StdEncoding.EncodeToString([]byte(planted)),
+		"base64 of header": base64.StdEncoding.EncodeToString([]byte("Bearer " + planted)),
+		"base64 of basic":  base64.URLEncoding.EncodeToString([]byte("mch_x:" + planted)),
+		"shifted":          base64.StdEncoding.EncodeToString([]byte("12" + planted)),
 		"raw":              "\x02\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c",
 		"raw in hex":       "\\x000102030405060708090a0b0c0d0e0f",
 	} {

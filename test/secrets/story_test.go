@@ -47,6 +47,10 @@ func story(t *testing.T, s *harness.Server, f *finder) {
 			s.Verify(t, b.SecretKey, token.Token).Want(t, http.StatusNotFound)
 		}
 	}
+	// What was revoked is no longer kept for reuse: one of each is left to search for.
+	for _, format := range []string{"opaque", "jwt"} {
+		f.token(format, s.Mint(t, a.SecretKey, harness.Fields{"token_format": format, "min_remaining_ttl_seconds": 5}).Token)
+	}
 	for _, credential := range []string{a.SecretKey, b.SecretKey, s.InstanceKey, s.MasterKey} {
 		misplace(t, s, credential)
 	}
