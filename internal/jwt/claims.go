@@ -36,16 +36,16 @@ func registered(name string) bool {
 func readClaims(text []byte) (claims, error) {
 	o, err := strictjson.Parse(text, maxDepth)
 	if err != nil {
-		return claims{}, refusedClaims
+		return claims{}, errClaims
 	}
 	var c claims
 	ok := c.readIDs(o) && c.readAudience(o) && c.readTimes(o)
 	if !ok {
-		return claims{}, refusedClaims
+		return claims{}, errClaims
 	}
 	c.grant.Claims, ok = custom(o, len(text))
 	if !ok {
-		return claims{}, refusedClaims
+		return claims{}, errClaims
 	}
 	return c, nil
 }

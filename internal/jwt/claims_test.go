@@ -92,18 +92,18 @@ func TestVerifyRefusesEveryOtherPayload(t *testing.T) {
 			if payload == goodPayload() {
 				t.Fatal("this case changes nothing")
 			}
-			mustRefuse(t, newRing().sign(goodHeader, payload), refusedClaims)
+			mustRefuse(t, newRing().sign(goodHeader, payload), errClaims)
 		})
 	}
 	for name := range strings.FieldsSeq("iss sub aud exp nbf iat jti scope scopes client_id azp act cnf status kid typ alg") {
-		mustRefuse(t, newRing().sign(goodHeader, beside(`"`+strings.ToUpper(name)+`":1`)), refusedClaims) // R31
+		mustRefuse(t, newRing().sign(goodHeader, beside(`"`+strings.ToUpper(name)+`":1`)), errClaims) // R31
 	}
 }
 
 // R30: iss is compared whole and exactly.
 func TestVerifyRefusesAForeignIssuerWithTheSameKey(t *testing.T) {
 	for _, iss := range []string{"https://issuer.example/", "https://issuer.examplE", "https://issuer.example.evil", "https://issuer.exampl", "http://issuer.example", "", " " + issuer} {
-		mustRefuse(t, newRing().sign(goodHeader, instead("iss", strconv.Quote(iss))), refusedIssuer)
+		mustRefuse(t, newRing().sign(goodHeader, instead("iss", strconv.Quote(iss))), errIssuer)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestVerifyRefusesEveryReceiverOutsideTheAudience(t *testing.T) {
 		{nobody, "", false},
 	} {
 		_, err := v.Verify(mint(t, c.grant), c.receiver)
-		if (err == nil) != c.good || !c.good && !errors.Is(err, refusedReceiver) {
+		if (err == nil) != c.good || !c.good && !errors.Is(err, errReceiver) {
 			t.Errorf("receiver %q of %v: %v; want good = %v", c.receiver, c.grant.Scopes, err, c.good)
 		}
 	}
@@ -160,7 +160,7 @@ func TestVerifyKeepsTimeToTheSecond(t *testing.T) {
 	} {
 		for name, text := range map[string]secret.Text{"nbf": token, "iat": later} {
 			_, err := verifierAt(t, c.at, c.leeway).Verify(text, machineB)
-			if (err == nil) != c.good || !c.good && !errors.Is(err, refusedTime) {
+			if (err == nil) != c.good || !c.good && !errors.Is(err, errTime) {
 				t.Errorf("%s at %+d with leeway %s: %v; want good = %v", name, c.at-start, c.leeway, err, c.good)
 			}
 		}

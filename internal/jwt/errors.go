@@ -12,16 +12,16 @@ type refusal string
 
 // The steps of R29 at which a token can be refused.
 const (
-	refusedLength     refusal = "length"
-	refusedCharacters refusal = "characters"
-	refusedSegments   refusal = "segments"
-	refusedEncoding   refusal = "encoding"
-	refusedHeader     refusal = "header"
-	refusedSignature  refusal = "signature"
-	refusedClaims     refusal = "claims"
-	refusedIssuer     refusal = "issuer"
-	refusedTime       refusal = "time"
-	refusedReceiver   refusal = "receiver"
+	errLength     refusal = "length"
+	errCharacters refusal = "characters"
+	errSegments   refusal = "segments"
+	errEncoding   refusal = "encoding"
+	errHeader     refusal = "header"
+	errSignature  refusal = "signature"
+	errClaims     refusal = "claims"
+	errIssuer     refusal = "issuer"
+	errTime       refusal = "time"
+	errReceiver   refusal = "receiver"
 )
 
 // Error names the step.

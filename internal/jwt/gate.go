@@ -17,14 +17,14 @@ type parts struct {
 // split is the gate: what passes it is short, plain and in the one encoding that its bytes have (R3, R29).
 func (v *Verifier) split(token string) (parts, error) {
 	if token == "" || len(token) > MaxLength {
-		return parts{}, refusedLength
+		return parts{}, errLength
 	}
 	first, last, err := dots(token)
 	if err != nil {
 		return parts{}, err
 	}
 	if len(token)-last-1 != base64.RawURLEncoding.EncodedLen(ed25519.SignatureSize) || first == 0 || last == first+1 {
-		return parts{}, refusedSegments
+		return parts{}, errSegments
 	}
 	// One piece of memory for all three segments.
 	room := make([]byte, 0, base64.RawURLEncoding.DecodedLen(len(token)))
@@ -36,7 +36,7 @@ func (v *Verifier) split(token string) (parts, error) {
 		begin := len(room)
 		room, err = v.encoding.AppendDecode(room, []byte(segment.text))
 		if err != nil {
-			return parts{}, refusedEncoding
+			return parts{}, errEncoding
 		}
 		*segment.into = room[begin:len(room):len(room)]
 	}
@@ -46,11 +46,11 @@ func (v *Verifier) split(token string) (parts, error) {
 // dots finds the two dots and refuses every character outside base64url: golang's decoder skips line ends, and others skip more.
 func dots(token string) (first, last int, err error) {
 	if !madeOf(plainLow|1<<'.', token) {
-		return 0, 0, refusedCharacters
+		return 0, 0, errCharacters
 	}
 	first, last = strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.')
 	if first == last || strings.IndexByte(token[first+1:last], '.') >= 0 {
-		return 0, 0, refusedSegments
+		return 0, 0, errSegments
 	}
 	return first, last, nil
 }

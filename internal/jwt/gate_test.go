@@ -22,36 +22,36 @@ func TestVerifyRefusesEveryOtherSpellingOfAToken(t *testing.T) {
 		token string
 		step  refusal
 	}{
-		"empty":                    {"", refusedLength},
-		"no segment":               {"x", refusedSegments},
-		"two segments":             {header + "." + payload, refusedSegments},
-		"four segments":            {good + "." + signature, refusedSegments},
-		"five segments":            {good + ".a.b", refusedSegments},
-		"JWE shaped":               {header + "." + payload + "." + payload + "." + payload + "." + signature, refusedSegments},
-		"dots alone":               {"..", refusedSegments},
-		"no header":                {"." + payload + "." + signature, refusedSegments},
-		"no payload":               {header + ".." + signature, refusedSegments},
-		"no signature":             {header + "." + payload + ".", refusedSegments},
-		"half a signature":         {header + "." + payload + "." + signature[:43], refusedSegments},
-		"segments swapped":         {payload + "." + header + "." + signature, refusedHeader},
-		"space before":             {" " + good, refusedCharacters},
-		"space behind":             {good + " ", refusedCharacters},
-		"newline behind":           {good + "\n", refusedCharacters},
-		"CR LF in the header":      {header[:4] + "\r\n" + header[4:] + "." + payload + "." + signature, refusedCharacters},
-		"LF in the payload":        {header + "." + payload[:8] + "\n" + payload[8:] + "." + signature, refusedCharacters},
-		"LF in the signature":      {header + "." + payload + "." + signature[:8] + "\n" + signature[8:], refusedCharacters},
-		"NUL":                      {good + "\x00", refusedCharacters},
-		"padding":                  {header + "." + payload + "." + signature + "==", refusedCharacters},
-		"standard alphabet":        {strings.NewReplacer("-", "+", "_", "/").Replace(good), refusedCharacters},
-		"percent encoding":         {strings.Replace(good, ".", "%2E", 1), refusedCharacters},
-		"fullwidth dot":            {strings.Replace(good, ".", "．", 1), refusedCharacters},
-		"quotes around it":         {`"` + good + `"`, refusedCharacters},
-		"the word Bearer":          {"Bearer " + good, refusedCharacters},
-		"an impossible length":     {header + strings.Repeat("A", (5-len(header)%4)%4) + "." + payload + "." + signature, refusedEncoding},
-		"a longer signature":       {good + "A", refusedSegments},
-		"a token of 1 MB":          {header + "." + strings.Repeat("A", 1<<20) + "." + signature, refusedLength},
-		"one byte over the limit":  {header + "." + strings.Repeat("A", MaxLength-len(header)-len(signature)-1) + "." + signature, refusedLength},
-		"the limit, but all zeros": {header + "." + strings.Repeat("A", MaxLength-len(header)-len(signature)-2) + "." + signature, refusedSignature},
+		"empty":                    {"", errLength},
+		"no segment":               {"x", errSegments},
+		"two segments":             {header + "." + payload, errSegments},
+		"four segments":            {good + "." + signature, errSegments},
+		"five segments":            {good + ".a.b", errSegments},
+		"JWE shaped":               {header + "." + payload + "." + payload + "." + payload + "." + signature, errSegments},
+		"dots alone":               {"..", errSegments},
+		"no header":                {"." + payload + "." + signature, errSegments},
+		"no payload":               {header + ".." + signature, errSegments},
+		"no signature":             {header + "." + payload + ".", errSegments},
+		"half a signature":         {header + "." + payload + "." + signature[:43], errSegments},
+		"segments swapped":         {payload + "." + header + "." + signature, errHeader},
+		"space before":             {" " + good, errCharacters},
+		"space behind":             {good + " ", errCharacters},
+		"newline behind":           {good + "\n", errCharacters},
+		"CR LF in the header":      {header[:4] + "\r\n" + header[4:] + "." + payload + "." + signature, errCharacters},
+		"LF in the payload":        {header + "." + payload[:8] + "\n" + payload[8:] + "." + signature, errCharacters},
+		"LF in the signature":      {header + "." + payload + "." + signature[:8] + "\n" + signature[8:], errCharacters},
+		"NUL":                      {good + "\x00", errCharacters},
+		"padding":                  {header + "." + payload + "." + signature + "==", errCharacters},
+		"standard alphabet":        {strings.NewReplacer("-", "+", "_", "/").Replace(good), errCharacters},
+		"percent encoding":         {strings.Replace(good, ".", "%2E", 1), errCharacters},
+		"fullwidth dot":            {strings.Replace(good, ".", "．", 1), errCharacters},
+		"quotes around it":         {`"` + good + `"`, errCharacters},
+		"the word Bearer":          {"Bearer " + good, errCharacters},
+		"an impossible length":     {header + strings.Repeat("A", (5-len(header)%4)%4) + "." + payload + "." + signature, errEncoding},
+		"a longer signature":       {good + "A", errSegments},
+		"a token of 1 MB":          {header + "." + strings.Repeat("A", 1<<20) + "." + signature, errLength},
+		"one byte over the limit":  {header + "." + strings.Repeat("A", MaxLength-len(header)-len(signature)-1) + "." + signature, errLength},
+		"the limit, but all zeros": {header + "." + strings.Repeat("A", MaxLength-len(header)-len(signature)-2) + "." + signature, errSignature},
 	}
 	if !strings.ContainsAny(good, "-_") {
 		t.Fatal("the token of this test has no character in which the alphabets differ")
@@ -68,7 +68,7 @@ func TestVerifyRefusesTrailingBits(t *testing.T) {
 	body, last := good[:len(good)-1], good[len(good)-1]
 	for i := 1; i < 16; i++ { // 64 bytes leave four bits over
 		other := alphabet[strings.IndexByte(alphabet, last)|i]
-		mustRefuse(t, secret.Text(body+string(other)), refusedEncoding)
+		mustRefuse(t, secret.Text(body+string(other)), errEncoding)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestVerifyRefusesSPlusL(t *testing.T) {
 	sum := new(big.Int).Add(new(big.Int).SetBytes(s), order).FillBytes(make([]byte, 32))
 	slices.Reverse(sum)
 	forged := append(slices.Clone(signature[:32]), sum...)
-	mustRefuse(t, secret.Text(good[:cut]+base64.RawURLEncoding.EncodeToString(forged)), refusedSignature)
+	mustRefuse(t, secret.Text(good[:cut]+base64.RawURLEncoding.EncodeToString(forged)), errSignature)
 }
 
 // R29: signatures that a careless implementation takes for anything.
@@ -123,7 +123,7 @@ func TestVerifyRefusesDegenerateSignatures(t *testing.T) {
 	identity := make([]byte, ed25519.SignatureSize)
 	identity[0] = 1
 	for _, signature := range [][]byte{make([]byte, ed25519.SignatureSize), identity, slices.Repeat([]byte{0xff}, ed25519.SignatureSize)} {
-		mustRefuse(t, secret.Text(good[:cut]+base64.RawURLEncoding.EncodeToString(signature)), refusedSignature)
+		mustRefuse(t, secret.Text(good[:cut]+base64.RawURLEncoding.EncodeToString(signature)), errSignature)
 	}
 }
 
@@ -150,7 +150,7 @@ func TestReadRefusesOtherKindsOfValue(t *testing.T) {
 		secret.New(secret.OpaqueToken), secret.New(secret.MachineSecret), secret.New(secret.InstanceKey),
 		secret.Text(m2m.NewTokenID()), machineA, testKid,
 	} {
-		mustRefuse(t, value, refusedSegments)
+		mustRefuse(t, value, errSegments)
 	}
 }
 

@@ -1,6 +1,8 @@
 package jwt
 
 import (
+	"bytes"
+
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/strictjson"
 )
@@ -18,21 +20,21 @@ const (
 func readHeader(text []byte) (m2m.KeyID, error) {
 	o, err := strictjson.Parse(text, 1)
 	if err != nil || len(o) != headerMembers {
-		return "", refusedHeader
+		return "", errHeader
 	}
 	if alg, ok := quoted(o, "alg"); !ok || string(alg) != algorithm {
-		return "", refusedHeader
+		return "", errHeader
 	}
 	if typ, ok := quoted(o, "typ"); !ok || string(typ) != mediaType {
-		return "", refusedHeader
+		return "", errHeader
 	}
 	raw, ok := quoted(o, "kid")
 	if !ok || len(raw) == 0 || len(raw) > maxKeyID {
-		return "", refusedHeader
+		return "", errHeader
 	}
 	kid := string(raw)
 	if !allPlain(kid) {
-		return "", refusedHeader
+		return "", errHeader
 	}
 	return m2m.KeyID(kid), nil
 }
@@ -52,10 +54,5 @@ func quoted(o strictjson.Object, name string) ([]byte, bool) {
 		return nil, false
 	}
 	text := v[1 : len(v)-1]
-	for _, c := range text {
-		if c == '\\' {
-			return nil, false
-		}
-	}
-	return text, true
+	return text, bytes.IndexByte(text, '\\') < 0
 }

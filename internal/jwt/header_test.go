@@ -78,10 +78,10 @@ func TestVerifyRefusesEveryOtherHeader(t *testing.T) {
 		"deep":                  `{"alg":` + strings.Repeat(`[`, 1000) + strings.Repeat(`]`, 1000) + `,` + kid + `,"typ":"at+jwt"}`,
 	}
 	for name, header := range cases {
-		t.Run(name, func(t *testing.T) { mustRefuse(t, newRing().sign(header, goodPayload()), refusedHeader) })
+		t.Run(name, func(t *testing.T) { mustRefuse(t, newRing().sign(header, goodPayload()), errHeader) })
 	}
 	// 10 KB do not even come to be a header.
-	mustRefuse(t, newRing().sign(`{"alg":"EdDSA","kid":"`+strings.Repeat("k", 10<<10)+`","typ":"at+jwt"}`, goodPayload()), refusedLength)
+	mustRefuse(t, newRing().sign(`{"alg":"EdDSA","kid":"`+strings.Repeat("k", 10<<10)+`","typ":"at+jwt"}`, goodPayload()), errLength)
 }
 
 // R29: what a header says is what counts, not how it is laid out.
@@ -116,9 +116,9 @@ func TestVerifyRefusesMACsKeyedWithThePublicKey(t *testing.T) {
 		hash func() hash.Hash
 		step refusal
 	}{
-		{"HS256", sha256.New, refusedSegments}, // no signature of ours is 32 bytes long
-		{"HS512", sha512.New, refusedHeader},
-		{"EdDSA", sha512.New, refusedSignature},
+		{"HS256", sha256.New, errSegments}, // no signature of ours is 32 bytes long
+		{"HS512", sha512.New, errHeader},
+		{"EdDSA", sha512.New, errSignature},
 	}
 	for name, key := range keys {
 		for _, m := range macs {
@@ -142,7 +142,7 @@ func TestVerifyNeverFollowsAHeader(t *testing.T) {
 	}
 	for _, name := range []string{"jku", "x5u", "jwk", "x5c", "iss"} {
 		header := fmt.Sprintf(`{"alg":"EdDSA","kid":"%s","typ":"at+jwt","%s":"http://%s/keys"}`, testKid, name, l.Addr())
-		mustRefuse(t, newRing().sign(header, goodPayload()), refusedHeader)
+		mustRefuse(t, newRing().sign(header, goodPayload()), errHeader)
 	}
 	// Whatever had connected by now would be waiting in the listener's queue.
 	if err := l.(*net.TCPListener).SetDeadline(time.Now()); err != nil {
@@ -167,7 +167,7 @@ func TestVerifyTellsAnUnknownKidApart(t *testing.T) {
 	// A good kid with another key's signature is no such case: no fetch could help.
 	other := newRing()
 	other.private = otherKey()
-	mustRefuse(t, other.sign(goodHeader, goodPayload()), refusedSignature)
+	mustRefuse(t, other.sign(goodHeader, goodPayload()), errSignature)
 }
 
 // R29: the key is found by kid alone: a token of one key under the kid of another fails, both keys being good.
@@ -180,7 +180,7 @@ func TestVerifyUsesTheKeyOfTheKidAndNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	header := `{"alg":"EdDSA","kid":"second","typ":"at+jwt"}`
-	if _, err := v.Verify(r.sign(header, goodPayload()), machineB); !errors.Is(err, refusedSignature) {
+	if _, err := v.Verify(r.sign(header, goodPayload()), machineB); !errors.Is(err, errSignature) {
 		t.Errorf("first key's signature under the second kid: %v", err)
 	}
 	r.private = second

@@ -78,7 +78,7 @@ func (v *Verifier) Verify(token secret.Text, receiver m2m.MachineID) (Verified, 
 		return Verified{}, err
 	}
 	if !got.Grant.Scopes.Has(receiver) {
-		return Verified{}, refusedReceiver
+		return Verified{}, errReceiver
 	}
 	return got, nil
 }
@@ -103,7 +103,7 @@ func (v *Verifier) VerifyAnyReceiver(token secret.Text) (Verified, error) {
 	}
 	// 4. The signature.
 	if err := gojwt.SigningMethodEdDSA.Verify(parts.signed, parts.signature, key); err != nil {
-		return Verified{}, refusedSignature
+		return Verified{}, errSignature
 	}
 	// 5. The claims.
 	c, err := readClaims(parts.payload)
@@ -111,10 +111,10 @@ func (v *Verifier) VerifyAnyReceiver(token secret.Text) (Verified, error) {
 		return Verified{}, err
 	}
 	if c.issuer != v.issuer || v.issuer == "" {
-		return Verified{}, refusedIssuer
+		return Verified{}, errIssuer
 	}
 	if !v.timely(c) {
-		return Verified{}, refusedTime
+		return Verified{}, errTime
 	}
 	return Verified{Grant: c.grant, KeyID: kid}, nil
 }

@@ -24,12 +24,12 @@ func announcedAt(id m2m.KeyID, at time.Time) Key {
 	return Key{ID: id, State: Announced, CreatedAt: at}
 }
 
-func activeAt(id m2m.KeyID, at time.Time) Key {
-	return Key{ID: id, State: Active, CreatedAt: at, ActivatedAt: at}
+func activeAt(at time.Time) Key {
+	return Key{ID: "a", State: Active, CreatedAt: at, ActivatedAt: at}
 }
 
-func retiringAt(id m2m.KeyID, at time.Time) Key {
-	return Key{ID: id, State: Retiring, CreatedAt: at, ActivatedAt: at, RetiredAt: at}
+func retiringAt(at time.Time) Key {
+	return Key{ID: "r", State: Retiring, CreatedAt: at, ActivatedAt: at, RetiredAt: at}
 }
 
 // R38, R39: what is due, to the second.
@@ -44,19 +44,19 @@ func TestPlanTakesEachStepWhenItIsDueAndNoSooner(t *testing.T) {
 		want []Step
 	}{
 		{"first start of all", ringOf(), 0, []Step{{To: Active}, {To: Announced}}},
-		{"nothing due", ringOf(activeAt("a", epoch), announcedAt("b", epoch)), due - 1, nil},
-		{"rotation due", ringOf(activeAt("a", epoch), announcedAt("b", epoch)), due, rotation},
-		{"rotation long due", ringOf(activeAt("a", epoch), announcedAt("b", epoch)), 1000 * due, rotation},
-		{"due, but the next is not with every verifier", ringOf(activeAt("a", epoch), announcedAt("b", epoch.Add(due))), due + ready - 1, nil},
-		{"due, and the next has just got to all", ringOf(activeAt("a", epoch), announcedAt("b", epoch.Add(due))), due + ready, rotation},
-		{"no announced key", ringOf(activeAt("a", epoch)), 0, []Step{{To: Announced}}},
-		{"due without an announced key", ringOf(activeAt("a", epoch)), due, []Step{{To: Announced}}},
+		{"nothing due", ringOf(activeAt(epoch), announcedAt("b", epoch)), due - 1, nil},
+		{"rotation due", ringOf(activeAt(epoch), announcedAt("b", epoch)), due, rotation},
+		{"rotation long due", ringOf(activeAt(epoch), announcedAt("b", epoch)), 1000 * due, rotation},
+		{"due, but the next is not with every verifier", ringOf(activeAt(epoch), announcedAt("b", epoch.Add(due))), due + ready - 1, nil},
+		{"due, and the next has just got to all", ringOf(activeAt(epoch), announcedAt("b", epoch.Add(due))), due + ready, rotation},
+		{"no announced key", ringOf(activeAt(epoch)), 0, []Step{{To: Announced}}},
+		{"due without an announced key", ringOf(activeAt(epoch)), due, []Step{{To: Announced}}},
 		{"no active key", ringOf(announcedAt("b", epoch)), 0, []Step{{"b", Announced, Active}, {To: Announced}}},
-		{"the oldest of two announced signs next", ringOf(activeAt("a", epoch), announcedAt("b", epoch), announcedAt("c", epoch)), due, rotation[:2]},
-		{"retiring still needed", ringOf(retiringAt("r", epoch), activeAt("a", epoch), announcedAt("b", epoch)), gone - 1, nil},
-		{"retiring needed no more", ringOf(retiringAt("r", epoch), activeAt("a", epoch), announcedAt("b", epoch)), gone, []Step{{"r", Retiring, Removed}}},
+		{"the oldest of two announced signs next", ringOf(activeAt(epoch), announcedAt("b", epoch), announcedAt("c", epoch)), due, rotation[:2]},
+		{"retiring still needed", ringOf(retiringAt(epoch), activeAt(epoch), announcedAt("b", epoch)), gone - 1, nil},
+		{"retiring needed no more", ringOf(retiringAt(epoch), activeAt(epoch), announcedAt("b", epoch)), gone, []Step{{"r", Retiring, Removed}}},
 		{"history alone", ringOf(Key{ID: "x", State: Removed}, Key{ID: "y", State: Compromised}, Key{ID: "z"}), 0, []Step{{To: Active}, {To: Announced}}},
-		{"a clock before everything", ringOf(retiringAt("r", epoch), activeAt("a", epoch), announcedAt("b", epoch)), -1000 * due, nil},
+		{"a clock before everything", ringOf(retiringAt(epoch), activeAt(epoch), announcedAt("b", epoch)), -1000 * due, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, Plan(c.ring, epoch.Add(c.now), p)); diff != "" {
@@ -140,7 +140,7 @@ func applied(t interface{ Fatalf(string, ...any) }, r Ring, s Step, now time.Tim
 func TestPlanRotationRefusesWithTheSafeDate(t *testing.T) {
 	p := testPolicy
 	ready := epoch.Add(p.AnnounceFor())
-	ring := ringOf(activeAt("a", epoch), announcedAt("b", epoch))
+	ring := ringOf(activeAt(epoch), announcedAt("b", epoch))
 	steps, err := planRotation(ring, ready.Add(-1), p, false)
 	var soon *TooSoonError
 	if !errors.As(err, &soon) || !soon.SafeFrom.Equal(ready) || steps != nil {
@@ -156,17 +156,17 @@ func TestPlanRotationRefusesWithTheSafeDate(t *testing.T) {
 			t.Errorf("%v\n%s", err, diff)
 		}
 	}
-	if _, err := planRotation(ringOf(activeAt("a", epoch)), epoch, p, false); !errors.As(err, &soon) {
+	if _, err := planRotation(ringOf(activeAt(epoch)), epoch, p, false); !errors.As(err, &soon) {
 		t.Errorf("without an announced key: %v", err)
 	}
-	if steps, err := planRotation(ringOf(activeAt("a", epoch)), epoch, p, true); err != nil || len(steps) != 3 || steps[1] != (Step{To: Active}) {
+	if steps, err := planRotation(ringOf(activeAt(epoch)), epoch, p, true); err != nil || len(steps) != 3 || steps[1] != (Step{To: Active}) {
 		t.Errorf("forced without an announced key: %+v, %v", steps, err)
 	}
 }
 
 // R41: out of use from any state, with a successor that verifiers already have.
 func TestPlanCompromiseTakesAKeyOutOfAnyState(t *testing.T) {
-	ring := ringOf(retiringAt("r", epoch), activeAt("a", epoch), announcedAt("b", epoch), Key{ID: "gone", State: Removed}, Key{ID: "bad", State: Compromised})
+	ring := ringOf(retiringAt(epoch), activeAt(epoch), announcedAt("b", epoch), Key{ID: "gone", State: Removed}, Key{ID: "bad", State: Compromised})
 	for kid, want := range map[m2m.KeyID][]Step{
 		"a":    {{"a", Active, Compromised}, {"b", Announced, Active}, {To: Announced}},
 		"b":    {{"b", Announced, Compromised}, {To: Announced}},
@@ -182,7 +182,7 @@ func TestPlanCompromiseTakesAKeyOutOfAnyState(t *testing.T) {
 	if _, err := planCompromise(ring, "nobody"); !errors.Is(err, m2m.ErrNotFound) {
 		t.Errorf("unknown key: %v", err)
 	}
-	steps, err := planCompromise(ringOf(activeAt("a", epoch)), "a")
+	steps, err := planCompromise(ringOf(activeAt(epoch)), "a")
 	if want := []Step{{"a", Active, Compromised}, {To: Active}, {To: Announced}}; err != nil || !cmp.Equal(want, steps) {
 		t.Errorf("the last key of all: %+v, %v", steps, err)
 	}

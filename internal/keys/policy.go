@@ -51,8 +51,12 @@ func (p Policy) Validate() error {
 		name string
 		d    time.Duration
 	}{
-		{"max-age", p.MaxAge}, {"refresh interval", p.Refresh}, {"lease", p.Lease}, {"margin", p.Margin},
-		{"rotation period", p.Period}, {"longest token life", p.TokenTTL},
+		{"max-age", p.MaxAge},
+		{"refresh interval", p.Refresh},
+		{"lease", p.Lease},
+		{"margin", p.Margin},
+		{"rotation period", p.Period},
+		{"longest token life", p.TokenTTL},
 	} {
 		refuse(f.d <= 0 || f.d > maxSetting, "%s %s is not between 0 and ten years", f.name, f.d)
 	}

@@ -28,7 +28,7 @@ func (k oneKey) Signer(context.Context) (m2m.KeyID, ed25519.PrivateKey, error) {
 }
 
 func (k oneKey) PublicKey(id m2m.KeyID) (ed25519.PublicKey, bool) {
-	return k.PrivateKey.Public().(ed25519.PublicKey), id == kid
+	return k.Public().(ed25519.PublicKey), id == kid
 }
 
 func key() oneKey {
