@@ -1,0 +1,80 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/dualmint/dualmint/internal/strictjson"
+)
+
+// Caps of request bodies (R53).
+const (
+	verifyCap = 16 << 10
+	bodyCap   = 64 << 10
+	batchCap  = 9 << 18 // 2.25 MiB: 256 of the longest tokens
+	maxDepth  = 32      // claims have a limit of their own, which must be the one that is met first
+)
+
+// body reads the request's fields. Nothing, null and {} are alike: SDKs send all three for "no parameters". A name that is not among
+// those given is a fault (R13).
+func (x *exchange) body(limit int64, names ...string) (*fields, error) {
+	var buffer bytes.Buffer
+	if err := readBody(&buffer, x.c.Request, limit); err != nil {
+		return nil, err
+	}
+	return parseFields(buffer.Bytes(), names...)
+}
+
+// readBody reads a JSON body of at most limit bytes, however it is framed.
+func readBody(into *bytes.Buffer, r *http.Request, limit int64) error {
+	if r.ContentLength > limit {
+		return errBodyTooLarge
+	}
+	if !plain(r.Header.Get("Content-Encoding")) {
+		return errContentType
+	}
+	if r.ContentLength > 0 {
+		into.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	if _, err := into.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
+		return fmt.Errorf("%w: %w", errMalformed, err) // broken framing, or the client went away
+	}
+	switch {
+	case int64(into.Len()) > limit:
+		return errBodyTooLarge
+	case into.Len() > 0 && !isJSON(r.Header.Get("Content-Type")):
+		return errContentType
+	default:
+		return nil
+	}
+}
+
+func plain(encoding string) bool { return encoding == "" || strings.EqualFold(encoding, "identity") }
+
+func isJSON(contentType string) bool {
+	if contentType == jsonType {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	charset, given := params["charset"]
+	return err == nil && media == jsonType && (!given || strings.EqualFold(charset, "utf-8"))
+}
+
+// parseFields reads one strict object (R54).
+func parseFields(body []byte, names ...string) (*fields, error) {
+	if text := bytes.Trim(body, " \t\r\n"); len(text) == 0 || string(text) == "null" {
+		return &fields{}, nil
+	}
+	object, err := strictjson.Parse(body, maxDepth)
+	if err != nil {
+		return nil, errors.Join(errMalformed, err)
+	}
+	f := &fields{object: object}
+	f.only(names)
+	return f, nil
+}

@@ -1,0 +1,91 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+)
+
+// exchange is one request on its way through: what handlers need of it, and what they note for its one log line.
+type exchange struct {
+	c       *gin.Context
+	area    area
+	trace   string
+	start   time.Time
+	address netip.Addr
+	kind    m2m.ActorKind // who called, once that is known
+	machine m2m.MachineID
+	quiet   bool  // leave the log line out unless the answer is a 5xx
+	cause   error // of a 5xx
+}
+
+const (
+	exchangeKey = "exchange"
+	jsonType    = "application/json" // exactly: with a charset the JS SDK hands back a string
+	traceHeader = "Clerk-Trace-Id"
+)
+
+// begin starts an exchange and sets the headers that every answer has.
+func (a *api) begin(c *gin.Context) *exchange {
+	var id [16]byte
+	rand.Read(id[:]) // never fails: crypto/rand ends the process instead
+	x := &exchange{c: c, trace: hex.EncodeToString(id[:]), start: a.Now()}
+	if addr, err := netip.ParseAddr(c.ClientIP()); err == nil {
+		x.address = addr.Unmap()
+	}
+	h := c.Writer.Header()
+	h.Set(traceHeader, x.trace)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	c.Set(exchangeKey, x)
+	return x
+}
+
+func exchangeOf(c *gin.Context) *exchange {
+	x, _ := c.MustGet(exchangeKey).(*exchange)
+	return x
+}
+
+// ctx is the request's context; gin's own is not cancelled with its request.
+func (x *exchange) ctx() context.Context { return x.c.Request.Context() }
+
+// addressText is the caller's address, or empty when it is unknown.
+func (x *exchange) addressText() string {
+	if !x.address.IsValid() {
+		return ""
+	}
+	return x.address.String()
+}
+
+// send writes a JSON answer.
+func (x *exchange) send(status int, body []byte) {
+	x.sendAs(status, jsonType, body)
+}
+
+func (x *exchange) sendAs(status int, contentType string, body []byte) {
+	x.c.Writer.Header().Set("Content-Type", contentType)
+	x.c.Writer.WriteHeader(status)
+	_, _ = x.c.Writer.Write(body) // the client is gone: nobody is left to tell
+}
+
+// ok encodes and writes the answer of a call that went well.
+func (x *exchange) ok(v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	x.send(http.StatusOK, body)
+	return nil
+}
+
+// millis is a time on the wire.
+func millis(t time.Time) int64 { return t.UnixMilli() }

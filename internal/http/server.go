@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+)
+
+// Limits of the listener (R52). Reports of usage are the slowest answers.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 20 * time.Second
+	writeTimeout  = 60 * time.Second
+	idleTimeout   = 120 * time.Second
+	maxHeader     = 16 << 10
+	headerSlop    = 4 << 10 // net/http reads this much past MaxHeaderBytes
+)
+
+// bufferSize holds nearly every body and answer of a verification.
+const bufferSize = 4 << 10
+
+// Deps is what the API is joined from. Every field is required unless it says otherwise.
+type Deps struct {
+	Machines Machines
+	Tokens   Tokens
+	Usage    UsageReports
+	Audit    AuditLog
+	Keys     KeySet
+	// Ready tells whether this process can serve: database reachable and migrated, master key fits, clocks agree.
+	Ready    func(ctx context.Context) error
+	Instance m2m.InstanceID
+	Logger   *slog.Logger
+	Now      func() time.Time
+	// TrustedProxies may say in X-Forwarded-For whom they speak for. Empty: nobody may.
+	TrustedProxies []netip.Prefix
+	Limits         Limits // zero: no rate limits
+	// QuietVerify leaves the log line of a verification out unless it failed with a 5xx.
+	QuietVerify bool
+	// OpenAPI is served at /openapi.yaml. Nil: the description in this package.
+	OpenAPI []byte
+}
+
+// api is the handlers and what they share.
+type api struct {
+	Deps
+	answers answers
+	limits  *limiters
+	buffers sync.Pool // of *bytes.Buffer: request and answer of a verification
+}
+
+// New makes the handler of the whole API. It is safe for concurrent use.
+func New(d Deps) http.Handler {
+	if d.OpenAPI == nil {
+		d.OpenAPI = openAPI
+	}
+	a := &api{Deps: d, answers: newAnswers(), limits: newLimiters(d.Limits)}
+	a.buffers.New = func() any { return bytes.NewBuffer(make([]byte, 0, bufferSize)) }
+	return a.engine()
+}
+
+// engine is gin without its defaults (R55): no trusted proxy unless listed, no redirects, no logger or recovery of its own.
+func (a *api) engine() *gin.Engine {
+	if gin.Mode() == gin.DebugMode { // gin's mode is one for the process; tests have their own
+		gin.SetMode(gin.ReleaseMode)
+	}
+	e := gin.New()
+	e.RedirectTrailingSlash = false
+	e.RedirectFixedPath = false
+	e.HandleMethodNotAllowed = true
+	e.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	proxies := make([]string, 0, len(a.TrustedProxies))
+	for _, p := range a.TrustedProxies {
+		if p.IsValid() {
+			proxies = append(proxies, p.String())
+		}
+	}
+	if err := e.SetTrustedProxies(proxies); err != nil {
+		_ = e.SetTrustedProxies(nil) // cannot happen with valid prefixes; doubt trusts nobody
+	}
+	a.routes(e)
+	return e
+}
+
+// NewServer gives a server with every time and size limit set (R52). Its caller sets ErrorLog.
+func NewServer(addr string, handler http.Handler) *http.Server {
+	return &http.Server{
+		Addr:                         addr,
+		Handler:                      handler,
+		ReadHeaderTimeout:            headerTimeout,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxHeader - headerSlop,
+		DisableGeneralOptionsHandler: true,
+	}
+}

@@ -1,0 +1,68 @@
+package httpapi
+
+// Cost of a verification here: one pooled buffer for body and answer, one parse of a small object, one call of the service. Nothing
+// is logged beyond the request's own line (Deps.QuietVerify takes that away too); a refusal is a body built once plus its trace id.
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+const (
+	tokenField = "token"
+	aliasField = "secret" // the name that the Python SDK sends
+)
+
+// verify passes the caller's credential on, which is authenticated in the transaction that checks the token. Every refusal of the
+// token is one answer (R17).
+func (a *api) verify(x *exchange) error {
+	credential, err := a.credential(x)
+	if err != nil {
+		return err
+	}
+	buffer, _ := a.buffers.Get().(*bytes.Buffer)
+	defer a.buffers.Put(buffer)
+	buffer.Reset()
+	if err := readBody(buffer, x.c.Request, verifyCap); err != nil {
+		return err
+	}
+	token, err := readToken(buffer.Bytes())
+	if err != nil {
+		return err
+	}
+	record, err := a.Tokens.Verify(x.ctx(), credential, token)
+	if err != nil {
+		x.quiet = a.QuietVerify && errors.Is(err, m2m.ErrRefused)
+		return err
+	}
+	x.quiet = a.QuietVerify
+	buffer.Reset() // the token's characters are a copy by now
+	x.send(http.StatusOK, appendToken(buffer.AvailableBuffer(), &record, ""))
+	return nil
+}
+
+// readToken takes the one string of the body, whatever it holds: what is no token is refused like an unknown one, not as bad input.
+func readToken(body []byte) (secret.Text, error) {
+	f, err := parseFields(body, tokenField, aliasField)
+	if err != nil {
+		return "", err
+	}
+	name := tokenField
+	if _, ok := f.object.Get(aliasField); ok {
+		name = aliasField
+		if len(f.object) > 1 {
+			f.faults.add(aliasField, m2m.Unknown, "stands for token and must be the only field")
+		}
+	}
+	f.require(name)
+	v, _ := f.value(name, nullIsFault)
+	text, ok := v.String()
+	if !ok && len(f.faults) == 0 {
+		f.faults.add(name, m2m.WrongType, "must be a string")
+	}
+	return secret.Text(text), f.err()
+}
