@@ -52,7 +52,10 @@ func (c *Config) checkAddr(f *faultList) (host, port string) {
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	f.unless(err == nil, "ADDR", "must be host:port")
+	if err != nil {
+		f.add("ADDR", "must be host:port")
+		return "", ""
+	}
 	return host, port
 }
 
@@ -77,6 +80,7 @@ func (c *Config) checkIssuer(f *faultList, host, port string) {
 	switch {
 	case !embedded:
 		f.add("ISSUER", "is required with PostgreSQL, so that all replicas have the same")
+	case port == "": // the address is at fault
 	case host == "" || ip.IsUnspecified():
 		f.add("ISSUER", "is required with a wildcard address: clients cannot reach http://"+c.Addr)
 	case port == "0":
@@ -100,12 +104,12 @@ func (c *Config) checkKeys(f *faultList) {
 			f.add("MASTER_KEY", "does not hold: "+err.Error())
 		}
 	} else if !embedded && c.MasterKeyFile == "" {
-		f.add("MASTER_KEY", "or MASTER_KEY_FILE is required with PostgreSQL")
+		f.add("MASTER_KEY", "or "+Prefix+"MASTER_KEY_FILE is required with PostgreSQL")
 	}
 	if c.SecretKey != "" {
 		f.unless(isSecretKey(c.SecretKey), "SECRET_KEY", "must be sk_ and at least 32 visible characters")
 	} else if !embedded && c.SecretKeyFile == "" {
-		f.add("SECRET_KEY", "or SECRET_KEY_FILE is required with PostgreSQL")
+		f.add("SECRET_KEY", "or "+Prefix+"SECRET_KEY_FILE is required with PostgreSQL")
 	}
 }
 

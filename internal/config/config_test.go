@@ -76,6 +76,7 @@ func TestEveryFaultIsToldAtOnceAndByName(t *testing.T) {
 			got = append(got, name)
 		}
 	}
+	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("faulted settings (-want +got):\n%s\n%v", diff, err)
 	}

@@ -18,11 +18,11 @@ type Fault struct {
 // SettingsError is everything that is wrong with the settings.
 type SettingsError []Fault
 
-// Error lists the faults, one a line.
+// Error lists the faults by name, one a line.
 func (f SettingsError) Error() string {
 	var b strings.Builder
 	b.WriteString("the settings do not hold:")
-	for _, fault := range f {
+	for _, fault := range slices.SortedStableFunc(slices.Values(f), func(a, b Fault) int { return strings.Compare(a.Name, b.Name) }) {
 		b.WriteString("\n  " + fault.Name + " " + fault.Message)
 	}
 	return b.String()
@@ -32,7 +32,6 @@ func (f SettingsError) orNil() error {
 	if len(f) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(f, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
 	return f
 }
 

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	httpapi "github.com/dualmint/dualmint/internal/http"
+	"github.com/dualmint/dualmint/internal/instance"
+	jwtmode "github.com/dualmint/dualmint/internal/jwt"
+	"github.com/dualmint/dualmint/internal/keys"
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/machines"
+	"github.com/dualmint/dualmint/internal/opaque"
+	"github.com/dualmint/dualmint/internal/secret"
+	"github.com/dualmint/dualmint/internal/store"
+	"github.com/dualmint/dualmint/internal/tokens"
+	"github.com/dualmint/dualmint/internal/usage"
+)
+
+const (
+	maxSkew  = 2 * time.Second
+	maxQueue = 4096 // verifications that wait for a batch, before callers are told to come back
+)
+
+// service is everything that one process runs, joined.
+type service struct {
+	instance m2m.InstanceID
+	db       *store.DB
+	sealer   *secret.Sealer
+	keys     *keys.Keeper
+	grouped  *tokens.Grouped
+	handler  http.Handler
+
+	stopping atomic.Bool
+}
+
+// assemble opens the database and joins the packages, in the order in which they need each other. What it opened, close closes.
+func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger) (_ *service, err error) {
+	sealer, err := secret.NewSealer(c.MasterKey)
+	if err != nil {
+		return nil, fmt.Errorf("read master keys: %w", err)
+	}
+	db, err := store.Open(ctx, store.Options{
+		URL: c.DatabaseURL.Reveal(), ScopeRule: c.ScopeCheck, Now: p.now, Logger: logger, MaxConns: poolSize(c.Config),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	if err := bringUpToDate(ctx, db, bool(c.Migrate)); err != nil {
+		return nil, err
+	}
+	record, err := instance.Open(ctx, db, sealer, c.Issuer, c.SecretKey, p.now)
+	if err != nil {
+		return nil, err
+	}
+	keeper := keys.New(keys.Deps{Store: db, Sealer: sealer, Policy: c.keyPolicy, Now: p.now, Logger: logger})
+	if err := keeper.Start(ctx); err != nil {
+		return nil, err
+	}
+	s := &service{instance: record.ID, db: db, sealer: sealer, keys: keeper}
+	s.grouped = tokens.NewGrouped(db, tokens.GroupOptions{Workers: c.Writers, MaxQueue: maxQueue}, p.now)
+	s.handler = httpapi.New(httpapi.Deps{
+		Machines: machines.New(db, sealer, p.now),
+		Tokens: tokens.New(tokens.Deps{
+			Store: db, Hot: s.grouped, Opaque: opaque.New(),
+			JWT:    jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now}),
+			Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
+		}),
+		Usage: usage.New(db, c.prices), Audit: db, Keys: keeper,
+		Ready: s.ready, Instance: record.ID, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
+		TrustedProxies: c.TrustedProxies,
+		Limits:         httpapi.Limits{PerCredential: c.RatePerCredential, PerAddress: c.RatePerAddress},
+	})
+	return s, nil
+}
+
+// bringUpToDate migrates, or refuses to run on a schema that somebody else has to migrate first.
+func bringUpToDate(ctx context.Context, db *store.DB, migrate bool) error {
+	if migrate {
+		return db.Migrate(ctx)
+	}
+	have, want, err := db.SchemaVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if have != want {
+		return fmt.Errorf("the schema has version %d and this binary works with %d: run \"dualmint migrate up\", or set DUALMINT_MIGRATE=on", have, want)
+	}
+	return nil
+}
+
+// ready tells whether this process can serve. It is not while it stops, so that a balancer looks elsewhere.
+func (s *service) ready(ctx context.Context) error {
+	if s.stopping.Load() {
+		return errors.New("stopping")
+	}
+	if err := instance.Check(ctx, s.db, s.sealer); err != nil {
+		return err
+	}
+	skew, err := s.db.ClockSkew(ctx)
+	if err != nil {
+		return err
+	}
+	if skew.Abs() > maxSkew {
+		return fmt.Errorf("the database's clock is %s ahead of this process's: more than %s apart", skew, maxSkew)
+	}
+	return nil
+}
+
+// requestLogger leaves out the lines of requests that ended well, if that was asked for.
+func requestLogger(logger *slog.Logger, all bool) *slog.Logger {
+	if all {
+		return logger
+	}
+	return slog.New(atLeast{logger.Handler(), slog.LevelWarn})
+}

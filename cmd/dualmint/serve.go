@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dualmint/dualmint/internal/config"
+	httpapi "github.com/dualmint/dualmint/internal/http"
+)
+
+func (p *program) serve() *cobra.Command {
+	var demo bool
+	c := &cobra.Command{
+		Use: "serve", Short: "Run the server until SIGTERM or an interrupt", Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return p.runServer(c.Context(), demo) },
+	}
+	c.Flags().BoolVar(&demo, "demo", false, "show the demo once the server is ready, then go on serving")
+	return c
+}
+
+// runServer starts everything in order, serves until ctx ends, and stops in the reverse order: first no new connections, then the
+// requests under way, then the loops that they need, then the database.
+func (p *program) runServer(ctx context.Context, demo bool) (err error) {
+	c, err := p.loadSettings()
+	if err != nil {
+		return err
+	}
+	made, err := c.EnsureKeys()
+	p.tellMade(made)
+	if err != nil {
+		return err
+	}
+	level := new(slog.LevelVar)
+	level.Set(c.LogLevel)
+	logger := slog.New(newHandler(p.err, c.Config, level))
+	s, err := p.assemble(ctx, c, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.db.Close()) }()
+
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	server := httpapi.NewServer(c.Addr, s.handler)
+	server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
+
+	// The loops live longer than ctx: requests under way at its end still need them.
+	alive := context.WithoutCancel(ctx)
+	loops, stopLoops := context.WithCancel(alive)
+	defer stopLoops()
+	g, failed := errgroup.WithContext(ctx)
+	g.Go(func() error { return stopped(loops, s.grouped.Run(loops)) })
+	g.Go(func() error { return stopped(loops, s.keys.Run(loops)) })
+	g.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		defer stopLoops()
+		<-failed.Done() // the signal, or the first of the others that ended badly
+		s.stopping.Store(true)
+		logger.InfoContext(alive, "stopping")
+		grace, cancel := context.WithTimeout(alive, c.ShutdownGrace)
+		defer cancel()
+		if err := server.Shutdown(grace); err != nil {
+			return errors.Join(fmt.Errorf("requests were still under way after %s: %w", c.ShutdownGrace, err), server.Close())
+		}
+		return nil
+	})
+	logger.InfoContext(ctx, "ready", "address", listener.Addr().String(), "issuer", c.Issuer, "instance", string(s.instance))
+	if demo {
+		g.Go(func() error { return p.demoOn(failed, c, listener.Addr(), level) })
+	}
+	err = g.Wait()
+	logger.InfoContext(alive, "stopped")
+	return err
+}
+
+// stopped makes nothing of the error of a loop that was told to end.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// demoOn shows the demo against the server of this process, with its log quiet meanwhile.
+func (p *program) demoOn(ctx context.Context, c settings, addr net.Addr, level *slog.LevelVar) error {
+	level.Set(max(c.LogLevel, slog.LevelWarn))
+	defer level.Set(c.LogLevel)
+	base := "http://" + config.Reachable(addr.String())
+	err := p.showDemo(ctx, config.Client{URL: base, Issuer: c.Issuer, SecretKey: c.SecretKey})
+	if ctx.Err() != nil {
+		return nil // told to stop in the middle of it
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.out, "The server goes on at %s; Ctrl-C stops it. Every command: dualmint help\n\n", base)
+	return err
+}

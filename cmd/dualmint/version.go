@@ -1,0 +1,52 @@
+package main
+
+import (
+	"encoding/json"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) version() *cobra.Command {
+	c := &cobra.Command{Use: "version", Short: "Show which build this is", Args: args(cobra.NoArgs)}
+	o := p.jsonFlag(c)
+	c.RunE = func(*cobra.Command, []string) error {
+		v := build()
+		text, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		if done, err := o.raw(text); done {
+			return err
+		}
+		return o.line("dualmint %s (%s, %s)", v.Version, v.Revision, v.Go)
+	}
+	return c
+}
+
+type buildInfo struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision"`
+	Go       string `json:"go"`
+}
+
+// build is what the Go toolchain wrote into the binary.
+func build() buildInfo {
+	v := buildInfo{Version: "unknown", Revision: "unknown revision", Go: "unknown Go"}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	v.Version, v.Go = info.Main.Version, info.GoVersion
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Revision = s.Value[:min(12, len(s.Value))]
+		case "vcs.modified":
+			if s.Value == "true" {
+				v.Revision += ", modified"
+			}
+		}
+	}
+	return v
+}
