@@ -31,11 +31,11 @@ type machine struct {
 const machinesPath = "/v1/machines"
 
 func machinePath(id string, rest ...string) string {
-	path := machinesPath + "/" + url.PathEscape(id)
+	parts := []string{machinesPath, url.PathEscape(id)}
 	for _, r := range rest {
-		path += "/" + url.PathEscape(r)
+		parts = append(parts, url.PathEscape(r))
 	}
-	return path
+	return strings.Join(parts, "/")
 }
 
 func (p *program) machines() *cobra.Command {
@@ -77,7 +77,7 @@ func (f *machineFlags) body(p *program, c *cobra.Command) (map[string]any, error
 		body["public_jwk"] = nil
 		return body, nil
 	}
-	text, err := os.ReadFile(filepath.Join(p.dir, f.publicJWK))
+	text, err := p.read(f.publicJWK)
 	if err != nil {
 		return nil, usageError(fmt.Errorf("--public-jwk: %w", err))
 	}
@@ -91,9 +91,11 @@ func (f *machineFlags) body(p *program, c *cobra.Command) (map[string]any, error
 func (p *program) machinesCreate() *cobra.Command {
 	var f machineFlags
 	var allow []string
+	var quiet bool
 	c := &cobra.Command{Use: "create NAME", Short: "Register a machine and show its secret", Args: args(cobra.ExactArgs(1))}
 	f.add(c)
 	c.Flags().StringArrayVar(&allow, "allow", nil, "id of a machine that it may call; repeat for several")
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print its id and its secret, and nothing else")
 	o := p.jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		f.name = args[0]
@@ -110,6 +112,9 @@ func (p *program) machinesCreate() *cobra.Command {
 		}
 		var m machine
 		text, err := a.post(c.Context(), machinesPath, body, &m)
+		if err == nil && quiet {
+			return o.line("%s %s", m.ID, m.SecretKey)
+		}
 		return o.machine(text, err, &m)
 	}
 	return c
