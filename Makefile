@@ -18,7 +18,7 @@ run: build ## build, start a server on the embedded database, show the demo, go 
 	@exec ./bin/dualmint serve --demo
 
 build: ## build ./bin/dualmint
-	CGO_ENABLED=0 go build $(TAGS) -trimpath -o bin/dualmint ./cmd/dualmint
+	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags "-s -w" -o bin/dualmint ./cmd/dualmint
 
 test: build ## run every test; installs what they need
 	scripts/ensure-tools.sh

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"sync/atomic"
 	"time"
 
 	httpapi "github.com/dualmint/dualmint/internal/http"
@@ -34,9 +32,7 @@ type service struct {
 	sealer   *secret.Sealer
 	keys     *keys.Keeper
 	grouped  *tokens.Grouped
-	handler  http.Handler
-
-	stopping atomic.Bool
+	door     door
 }
 
 // assemble opens the database and joins the packages, in the order in which they need each other. What it opened, close closes.
@@ -69,7 +65,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 	}
 	s := &service{instance: record.ID, db: db, sealer: sealer, keys: keeper}
 	s.grouped = tokens.NewGrouped(db, tokens.GroupOptions{Workers: c.Writers, MaxQueue: maxQueue}, p.now)
-	s.handler = httpapi.New(httpapi.Deps{
+	s.door.handler = httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
 		Machines: machines.New(db, sealer, p.now),
 		Tokens: tokens.New(tokens.Deps{
 			Store: db, Hot: s.grouped, Opaque: opaque.New(),
@@ -101,7 +97,7 @@ func bringUpToDate(ctx context.Context, db *store.DB, migrate bool) error {
 
 // ready tells whether this process can serve. It is not while it stops, so that a balancer looks elsewhere.
 func (s *service) ready(ctx context.Context) error {
-	if s.stopping.Load() {
+	if s.door.stopping.Load() {
 		return errors.New("stopping")
 	}
 	if err := instance.Check(ctx, s.db, s.sealer); err != nil {

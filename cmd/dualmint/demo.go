@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,10 +30,10 @@ paste. It uses two machines of its own, which it finds again the next time. Thei
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		environ := p.environ
 		if base != "" {
-			environ = append(environ[:len(environ):len(environ)], config.Prefix+"URL="+base)
+			environ = append(slices.Clip(environ), config.Prefix+"URL="+base)
 		}
 		if issuer != "" {
-			environ = append(environ[:len(environ):len(environ)], config.Prefix+"ISSUER="+issuer)
+			environ = append(slices.Clip(environ), config.Prefix+"ISSUER="+issuer)
 		}
 		settings, err := config.LoadClient(environ, p.dir)
 		if err != nil {
@@ -81,7 +79,7 @@ func (p *program) showDemo(ctx context.Context, settings config.Client) error {
 			return fmt.Errorf("demo: %w", err)
 		}
 	}
-	return d.page.err
+	return d.err
 }
 
 // machines finds or makes the two machines and lets each call the other.
@@ -255,48 +253,4 @@ func (d *demonstration) refused(ctx context.Context, by demoMachine, t *token) e
 	default:
 		return err
 	}
-}
-
-// page is the demo's output: numbered steps with facts under them.
-type page struct {
-	w     io.Writer
-	steps int
-	err   error
-}
-
-func (p *page) print(format string, a ...any) {
-	if _, err := fmt.Fprintf(p.w, format+"\n", a...); p.err == nil {
-		p.err = err
-	}
-}
-
-func (p *page) head(text string) {
-	p.steps++
-	p.print("\n%s. %s", strconv.Itoa(p.steps), text)
-}
-
-func (p *page) fact(name, text string) { p.print("   %-14s%s", name, text) }
-
-func (p *page) rows(rows [][]string) {
-	var b strings.Builder
-	if err := columns(&b, rows); err != nil {
-		p.err = err
-	}
-	for line := range strings.Lines(b.String()) {
-		p.print("   %s", strings.TrimRight(line, " \n"))
-	}
-}
-
-// short shows a token's beginning and its length.
-func short(t string) string {
-	return fmt.Sprintf("%s...  (%d characters)", t[:min(len(t), 40)], len(t))
-}
-
-// quoted is JSON for a shell's single quotes.
-func quoted(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return "'{}'"
-	}
-	return "'" + strings.ReplaceAll(string(text), "'", `'\''`) + "'"
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -29,7 +31,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 }
 
 func (p *program) run(ctx context.Context, args []string) error {
-	root := p.root()
+	root := p.root() //nolint:contextcheck // cobra hands ctx to the commands
 	root.SetArgs(args)
 	root.SetIn(p.in)
 	root.SetOut(p.out)
@@ -92,4 +94,12 @@ func (p *program) client() (config.Client, error) {
 		return config.Client{}, usageError(err)
 	}
 	return c, nil
+}
+
+// read reads a file that an argument names.
+func (p *program) read(name string) ([]byte, error) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(p.dir, name)
+	}
+	return os.ReadFile(name) //nolint:gosec // G304: the operator names it
 }

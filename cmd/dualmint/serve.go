@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -51,7 +50,8 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	server := httpapi.NewServer(c.Addr, s.handler)
+	server := httpapi.NewServer(c.Addr, &s.door)
+	server.ConnState = s.door.count
 	server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
 
 	// The loops live longer than ctx: requests under way at its end still need them.
@@ -59,25 +59,16 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	loops, stopLoops := context.WithCancel(alive)
 	defer stopLoops()
 	g, failed := errgroup.WithContext(ctx)
-	g.Go(func() error { return stopped(loops, s.grouped.Run(loops)) })
-	g.Go(func() error { return stopped(loops, s.keys.Run(loops)) })
-	g.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
+	g.Go(func() error { return s.grouped.Run(loops) })
+	g.Go(func() error { return s.keys.Run(loops) })
+	g.Go(func() error { return s.door.serve(server, listener) })
 	g.Go(func() error {
 		defer stopLoops()
 		<-failed.Done() // the signal, or the first of the others that ended badly
-		s.stopping.Store(true)
 		logger.InfoContext(alive, "stopping")
 		grace, cancel := context.WithTimeout(alive, c.ShutdownGrace)
 		defer cancel()
-		if err := server.Shutdown(grace); err != nil {
-			return errors.Join(fmt.Errorf("requests were still under way after %s: %w", c.ShutdownGrace, err), server.Close())
-		}
-		return nil
+		return s.door.close(grace, server, listener)
 	})
 	logger.InfoContext(ctx, "ready", "address", listener.Addr().String(), "issuer", c.Issuer, "instance", string(s.instance))
 	if demo {
@@ -85,14 +76,6 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	}
 	err = g.Wait()
 	logger.InfoContext(alive, "stopped")
-	return err
-}
-
-// stopped makes nothing of the error of a loop that was told to end.
-func stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil
-	}
 	return err
 }
 

@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +32,7 @@ type token struct {
 }
 
 const (
-	tokensPath = "/v1/m2m_tokens"
+	tokensPath = "/v1/m2m_tokens" //nolint:gosec // G101: a path, no credential
 	maxInput   = 64 << 10
 )
 
@@ -96,7 +94,7 @@ func (p *program) tokensCreate() *cobra.Command {
 
 func (p *program) claims(text string) (json.RawMessage, error) {
 	if name, ok := strings.CutPrefix(text, "@"); ok {
-		b, err := os.ReadFile(filepath.Join(p.dir, name))
+		b, err := p.read(name)
 		if err != nil {
 			return nil, usageError(fmt.Errorf("--claims: %w", err))
 		}
