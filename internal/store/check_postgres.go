@@ -98,30 +98,52 @@ func (d *DB) checkPostgres(ctx context.Context, q inquiry, s stamp) ([]finding, 
 		if err != nil {
 			return fmt.Errorf("send: %w", err)
 		}
-		var n, now int64
-		var billed, good bool
-		var t nullableRow
-		_, err = pgx.ForEachRow(rows, append([]any{&n, &billed, &now}, t.targets()...), func() error {
-			if n < 1 || n > int64(len(found)) {
-				return fmt.Errorf("answer to question %d of %d", n, len(found))
-			}
-			f := &found[n-1]
-			f.known = true
-			if t.id.Valid {
-				f.good, good, f.now = true, true, now
-				f.row, _ = t.row(now)
-			}
-			return nil
-		})
-		if err != nil {
+		stale, err := readVerdicts(rows, found)
+		rows.Close()
+		if err := rows.Err(); err != nil { // of the commit, too
 			return fmt.Errorf("read: %w", err)
 		}
-		if good && !billed {
+		if err == nil && stale {
 			return errStale
 		}
-		return nil
+		return err
 	})
 	return found, err
+}
+
+// readVerdicts reads the answer as it stands on the wire. stale: something was good and nothing was billed.
+func readVerdicts(rows pgx.Rows, found []finding) (stale bool, err error) {
+	for rows.Next() {
+		v := wireRow{values: rows.RawValues()}
+		n, billed, now := v.number(), v.truth(), v.number()
+		if v.failed || n < 1 || n > int64(len(found)) {
+			return false, fmt.Errorf("answer to question %d of %d", n, len(found))
+		}
+		f := &found[n-1]
+		f.known, f.now = true, now
+		if f.row, f.good = v.token(); !f.good {
+			continue
+		}
+		if v.failed {
+			return false, errUnreadable
+		}
+		f.row.touch(now)
+		stale = stale || !billed
+	}
+	return stale, nil
+}
+
+// token reads answerColumns. A refused one has none.
+func (v *wireRow) token() (r tokenRow, ok bool) {
+	if r.ID, ok = v.text(); !ok {
+		return tokenRow{}, false
+	}
+	r.Format, _ = v.text()
+	r.MachineID, _ = v.text()
+	r.Scopes, _ = v.text()
+	r.Claims, r.KeyID = v.nullText(), v.nullText()
+	r.IssuedAt, r.ExpiresAt, r.CreatedAt, r.UpdatedAt, r.LastUsedAt = v.number(), v.nullNumber(), v.number(), v.number(), v.nullNumber()
+	return r, true
 }
 
 // postgresArgs lays the batch out in parallel arrays. The zero hash travels as NULL, which equals nothing: nobody and the zero token
@@ -139,5 +161,5 @@ func (q inquiry) postgresArgs() []any {
 		by[i], times[i] = int32(a.caller)+1, a.times //nolint:gosec // G115: a batch is far smaller than an int32
 		hashes[i], ids[i], kids[i] = bytesOrNil(&a.token.Hash), string(a.token.ID), string(a.token.KeyID)
 	}
-	return []any{callers, by, hashes, ids, kids, times}
+	return []any{wireFormat, callers, by, hashes, ids, kids, times}
 }

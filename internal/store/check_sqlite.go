@@ -62,7 +62,7 @@ func (d *DB) checkSQLite(ctx context.Context, q inquiry, s stamp) ([]finding, er
 		if len(due) == 0 {
 			return nil
 		}
-		if _, err := tx.use(ctx, tx.hot.touch).ExecContext(ctx, now, jsonOf(due)); err != nil {
+		if _, err := tx.exec(ctx, tx.hot.touch, now, jsonOf(due)); err != nil {
 			return fmt.Errorf("touch tokens: %w", err)
 		}
 		return nil
@@ -71,7 +71,7 @@ func (d *DB) checkSQLite(ctx context.Context, q inquiry, s stamp) ([]finding, er
 }
 
 func (q inquiry) readSQLite(ctx context.Context, tx *hotTx, rule m2m.ScopeRule, found []finding) (now int64, bill bill, due []string, err error) {
-	rows, err := tx.use(ctx, tx.hot.check).QueryContext(ctx, jsonHashes(q.callers), q.sqliteQuestions(), string(rule))
+	rows, err := tx.query(ctx, tx.hot.check, jsonHashes(q.callers), q.sqliteQuestions(), string(rule))
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("look up: %w", err)
 	}

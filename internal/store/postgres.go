@@ -31,8 +31,8 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	if conf.RuntimeParams["application_name"] == "" {
 		conf.RuntimeParams["application_name"] = "dualmint"
 	}
-	steadyPlans(conf)
-	pool := stdlib.OpenDB(*conf)
+	steadyPlans(conf, o.tracer)
+	pool := stdlib.OpenDB(*conf, stdlib.OptionResetSession(freshPlans(o.Now)))
 	conns := postgresConns
 	if o.MaxConns > 0 {
 		conns = o.MaxConns

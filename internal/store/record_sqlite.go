@@ -37,7 +37,7 @@ func (d *DB) recordSQLite(ctx context.Context, items []tokens.NewRecord, w want,
 	err := d.billSQLite(ctx, func(ctx context.Context, tx *hotTx) error {
 		if w.fingerprint != nil {
 			var there bool
-			row := tx.use(ctx, tx.hot.reusable).QueryRowContext(ctx, w.fingerprint, w.remaining.Milliseconds())
+			row := tx.row(ctx, tx.hot.reusable, w.fingerprint, w.remaining.Milliseconds())
 			if err := row.Scan(&there); err != nil || there {
 				return err
 			}
@@ -64,11 +64,11 @@ func (d *DB) recordSQLite(ctx context.Context, items []tokens.NewRecord, w want,
 func (tx *hotTx) record(ctx context.Context, n *tokens.NewRecord) (now int64, o outcome, err error) {
 	o = outcome{looked: true, signed: true}
 	if n.Format == m2m.JWT {
-		if err := tx.use(ctx, tx.hot.signer).QueryRowContext(ctx, string(n.KeyID)).Scan(&o.signed); err != nil {
+		if err := tx.row(ctx, tx.hot.signer, string(n.KeyID)).Scan(&o.signed); err != nil {
 			return 0, o, fmt.Errorf("find signing key: %w", err)
 		}
 	}
-	if err := tx.use(ctx, tx.hot.lives).QueryRowContext(ctx, string(n.Grant.Machine)).Scan(&now, &o.lives); err != nil {
+	if err := tx.row(ctx, tx.hot.lives, string(n.Grant.Machine)).Scan(&now, &o.lives); err != nil {
 		return 0, o, fmt.Errorf("find machine: %w", err)
 	}
 	if !o.lives || !o.signed {
@@ -79,8 +79,7 @@ func (tx *hotTx) record(ctx context.Context, n *tokens.NewRecord) (now int64, o 
 	if n.Reuse != nil {
 		reuseKey, sealed, version = n.Reuse.Fingerprint[:], n.Reuse.Sealed.Bytes, &n.Reuse.Sealed.Version
 	}
-	done, err := tx.use(ctx, tx.hot.insert).ExecContext(ctx,
-		string(n.Grant.ID), bytesOrNil(&n.Hash), string(n.Format), string(n.Grant.Machine), n.Grant.Scopes.String(),
+	done, err := tx.exec(ctx, tx.hot.insert, string(n.Grant.ID), bytesOrNil(&n.Hash), string(n.Format), string(n.Grant.Machine), n.Grant.Scopes.String(),
 		nullText(string(n.Grant.Claims)), nullText(string(n.KeyID)), millis(n.Grant.IssuedAt), nullMillis(n.Grant.ExpiresAt),
 		millis(n.CreatedAt), reuseKey, sealed, version)
 	if err != nil {

@@ -11,11 +11,12 @@ import (
 )
 
 // aliveSQL is the condition under which a token t may be handed out again: not revoked, of a living machine, and a JWT only while its
-// key is published. Both databases read it; it is served by primary keys.
+// key is published. Both databases read it; it is
+// served by primary keys (OFFSET keeps PostgreSQL from making joins of it).
 const aliveSQL = `t.revoked_at IS NULL
-          AND EXISTS (SELECT 1 FROM machines m WHERE m.id = t.machine_id AND m.deleted_at IS NULL)
+          AND EXISTS (SELECT 1 FROM machines m WHERE m.id = t.machine_id AND m.deleted_at IS NULL LIMIT 1 OFFSET 0)
           AND (t.key_id IS NULL OR EXISTS (
-              SELECT 1 FROM signing_keys k WHERE k.kid = t.key_id AND k.state IN ('active', 'retiring')))`
+              SELECT 1 FROM signing_keys k WHERE k.kid = t.key_id AND k.state IN ('active', 'retiring') LIMIT 1 OFFSET 0))`
 
 // reusableRow is a token that may be handed out again, and its sealed form.
 type reusableRow struct {

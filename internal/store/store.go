@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -30,6 +31,8 @@ type Options struct {
 	Logger    *slog.Logger // nil: silent
 	MaxConns  int          // 0: a default that suits the database
 	Writers   int          // transactions that bill at the same time; 0: a default that suits the database
+
+	tracer pgx.QueryTracer // sees every statement that goes to PostgreSQL; for tests
 }
 
 // DB is an open database. It is safe for concurrent use.

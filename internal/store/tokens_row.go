@@ -25,6 +25,8 @@ type tokenRow struct {
 }
 
 // tokenColumns are the columns that make a tokenRow.
+//
+//nolint:gosec // G101: names of columns
 const tokenColumns = `t.id, t.format, t.machine_id, t.scopes, t.claims, t.key_id, t.issued_at, t.expires_at, t.created_at, t.updated_at,
        t.last_used_at, t.revoked_at, t.revocation_reason`
 

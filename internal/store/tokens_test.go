@@ -14,67 +14,69 @@ import (
 
 func TestTokenPromises(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
-		storetest.TokenPromises(t, func(t testing.TB, rule m2m.ScopeRule) storetest.Hot {
-			d := openHot(t, "sqlite:"+t.TempDir()+"/dualmint.db", Options{ScopeRule: rule})
-			if err := d.Migrate(t.Context()); err != nil {
-				t.Fatal(err)
+		storetest.TokenPromises(t, func(tb testing.TB, rule m2m.ScopeRule) storetest.Hot {
+			tb.Helper()
+			d := openHot(tb, "sqlite:"+tb.TempDir()+"/dualmint.db", Options{ScopeRule: rule})
+			if err := d.Migrate(tb.Context()); err != nil {
+				tb.Fatal(err)
 			}
-			return hot(t, d)
+			return hot(tb, d)
 		})
 	})
 	t.Run("postgres", func(t *testing.T) {
-		storetest.TokenPromises(t, func(t testing.TB, rule m2m.ScopeRule) storetest.Hot {
-			url := pgtest.FromTemplate(t, migrateURL, pgtest.NoSync)
-			h := hot(t, openHot(t, url, Options{ScopeRule: rule}))
-			h.Another = func() storetest.HotStore { return openHot(t, url, Options{ScopeRule: rule, Writers: 3}) }
+		storetest.TokenPromises(t, func(tb testing.TB, rule m2m.ScopeRule) storetest.Hot {
+			tb.Helper()
+			url := pgtest.FromTemplate(tb, migrateURL, pgtest.NoSync)
+			h := hot(tb, openHot(tb, url, Options{ScopeRule: rule}))
+			h.Another = func() storetest.HotStore { return openHot(tb, url, Options{ScopeRule: rule, Writers: 3}) }
 			return h
 		})
 	})
 }
 
 // openHot opens a database, and closes it with the test.
-func openHot(t testing.TB, url string, o Options) *DB {
-	t.Helper()
+func openHot(tb testing.TB, url string, o Options) *DB {
+	tb.Helper()
 	o.URL, o.Now = url, time.Now
 	if o.ScopeRule == "" {
 		o.ScopeRule = m2m.Live
 	}
-	d, err := Open(t.Context(), o)
+	d, err := Open(tb.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := d.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return d
 }
 
 // hot gives the promises a way behind the store's back.
-func hot(t testing.TB, d *DB) storetest.Hot {
-	t.Helper()
+func hot(tb testing.TB, d *DB) storetest.Hot {
+	tb.Helper()
 	var batch *sql.Tx
 	return storetest.Hot{
 		HotStore: d,
 		Exec: func(query string, args ...any) {
-			t.Helper()
+			tb.Helper()
 			if batch == nil {
-				defer inBatch(t, d, &batch)()
+				defer inBatch(tb, d, &batch)()
 			}
-			if _, err := batch.ExecContext(t.Context(), d.numbered(query), args...); err != nil {
-				t.Fatalf("%s: %v", query, err)
+			if _, err := batch.ExecContext(tb.Context(), d.numbered(query), args...); err != nil {
+				tb.Fatalf("%s: %v", query, err)
 			}
 		},
 		Together: func(do func()) {
-			t.Helper()
-			defer inBatch(t, d, &batch)()
+			tb.Helper()
+			defer inBatch(tb, d, &batch)()
 			do()
 		},
 		Int: func(query string, args ...any) (n int64) {
-			t.Helper()
-			if err := d.sql.QueryRowContext(t.Context(), d.numbered(query), args...).Scan(&n); err != nil {
-				t.Fatalf("%s: %v", query, err)
+			tb.Helper()
+			if err := d.sql.QueryRowContext(tb.Context(), d.numbered(query), args...).Scan(&n); err != nil {
+				tb.Fatalf("%s: %v", query, err)
 			}
 			return n
 		},
@@ -95,16 +97,16 @@ func (d *DB) numbered(query string) string {
 }
 
 // inBatch opens the transaction in which everything is written until it is ended.
-func inBatch(t testing.TB, d *DB, batch **sql.Tx) (end func()) {
-	t.Helper()
-	leave, err := d.enter(t.Context())
+func inBatch(tb testing.TB, d *DB, batch **sql.Tx) (end func()) {
+	tb.Helper()
+	leave, err := d.enter(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	tx, err := d.sql.BeginTx(t.Context(), d.dialect.write)
+	tx, err := d.sql.BeginTx(tb.Context(), d.dialect.write)
 	if err != nil {
 		leave()
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	*batch = tx
 	return func() {
@@ -112,7 +114,7 @@ func inBatch(t testing.TB, d *DB, batch **sql.Tx) (end func()) {
 		err := tx.Commit()
 		leave()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }

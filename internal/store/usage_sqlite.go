@@ -32,7 +32,7 @@ func (d *DB) prepareHot(ctx context.Context) (*hotStatements, error) {
 		checkSQLiteSQL: &h.check, touchSQLiteSQL: &h.touch, stampSQLiteSQL: &h.stamp, countSQLiteSQL: &h.count,
 		signerSQLiteSQL: &h.signer, insertSQLiteSQL: &h.insert, livesSQLiteSQL: &h.lives, reusableSQLiteSQL: &h.reusable,
 	} {
-		s, err := d.sql.PrepareContext(ctx, text)
+		s, err := d.sql.PrepareContext(ctx, text) //nolint:sqlclosecheck // kept until the pool is closed
 		if err != nil {
 			return nil, fmt.Errorf("prepare: %w", err)
 		}
@@ -48,7 +48,17 @@ type hotTx struct {
 	hot *hotStatements
 }
 
-func (tx *hotTx) use(ctx context.Context, s *sql.Stmt) *sql.Stmt { return tx.StmtContext(ctx, s) }
+func (tx *hotTx) exec(ctx context.Context, s *sql.Stmt, args ...any) (sql.Result, error) {
+	return tx.StmtContext(ctx, s).ExecContext(ctx, args...) //nolint:sqlclosecheck // ends with the transaction
+}
+
+func (tx *hotTx) query(ctx context.Context, s *sql.Stmt, args ...any) (*sql.Rows, error) {
+	return tx.StmtContext(ctx, s).QueryContext(ctx, args...) //nolint:sqlclosecheck // ends with the transaction
+}
+
+func (tx *hotTx) row(ctx context.Context, s *sql.Stmt, args ...any) *sql.Row {
+	return tx.StmtContext(ctx, s).QueryRowContext(ctx, args...) //nolint:sqlclosecheck // ends with the transaction
+}
 
 // billSQLite runs one transaction. Once it has begun it takes no notice of ctx: it is short, and an interrupted COMMIT would leave
 // everyone in doubt.
@@ -94,7 +104,7 @@ type bill map[billKey]int64
 
 // bill counts, in the hour of now, what the transaction did. errStale: the writer may not.
 func (tx *hotTx) bill(ctx context.Context, s stamp, now int64, op m2m.Operation, b bill) error {
-	done, err := tx.use(ctx, tx.hot.stamp).ExecContext(ctx, s.seq, s.writer, s.epoch)
+	done, err := tx.exec(ctx, tx.hot.stamp, s.seq, s.writer, s.epoch)
 	if err != nil {
 		return fmt.Errorf("stamp: %w", err)
 	}
@@ -105,7 +115,7 @@ func (tx *hotTx) bill(ctx context.Context, s stamp, now int64, op m2m.Operation,
 	for k, n := range b {
 		rows = append(rows, [4]any{k.machine, k.receiver, k.format, n})
 	}
-	_, err = tx.use(ctx, tx.hot.count).ExecContext(ctx, now-now%hourMillis, string(op), s.writer, jsonOf(rows))
+	_, err = tx.exec(ctx, tx.hot.count, now-now%hourMillis, string(op), s.writer, jsonOf(rows))
 	if err != nil {
 		return fmt.Errorf("count: %w", err)
 	}

@@ -51,9 +51,9 @@ type world struct {
 	n *atomic.Int64
 }
 
-func newWorld(t testing.TB, open OpenHot, rule m2m.ScopeRule) *world {
-	t.Helper()
-	w := &world{Hot: open(t, rule), t: t, n: new(atomic.Int64)}
+func newWorld(tb testing.TB, open OpenHot, rule m2m.ScopeRule) *world {
+	tb.Helper()
+	w := &world{Hot: open(tb, rule), t: tb, n: new(atomic.Int64)}
 	w.Exec("INSERT INTO instance (id, issuer, key_hash, canary, canary_version, created_at) VALUES ('ins', 'http://issuer', ?, ?, 'v', 0)",
 		bytesOf(operator), []byte{1})
 	for _, state := range []string{"announced", "active", "retiring", "removed", "compromised"} {

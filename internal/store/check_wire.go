@@ -1,0 +1,76 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// wireFormat is how the hot statement wants its answer, whatever the connection is set to: binary, which costs a fraction of what
+// scanning does and two allocations less per column.
+var wireFormat = pgx.QueryResultFormats{pgx.BinaryFormatCode} //nolint:gochecknoglobals // a constant of a library's type
+
+// wireRow reads the columns of a row one after the other, in PostgreSQL's binary form. Once a column is not what was asked for, failed
+// stays true.
+type wireRow struct {
+	values [][]byte
+	at     int
+	failed bool
+}
+
+func (v *wireRow) next(size int) []byte {
+	if v.at >= len(v.values) {
+		v.failed = true
+		return nil
+	}
+	b := v.values[v.at]
+	v.at++
+	if size > 0 && b != nil && len(b) != size {
+		v.failed = true
+		return nil
+	}
+	return b
+}
+
+// text reads a text; false: NULL.
+func (v *wireRow) text() (string, bool) {
+	b := v.next(0)
+	return string(b), b != nil
+}
+
+func (v *wireRow) nullText() *string {
+	s, ok := v.text()
+	if !ok {
+		return nil
+	}
+	return &s
+}
+
+// number reads a bigint that cannot be NULL.
+func (v *wireRow) number() int64 {
+	n := v.nullNumber()
+	if n == nil {
+		v.failed = true
+		return 0
+	}
+	return *n
+}
+
+func (v *wireRow) nullNumber() *int64 {
+	b := v.next(8)
+	if b == nil {
+		return nil
+	}
+	n := int64(binary.BigEndian.Uint64(b)) //nolint:gosec // G115: that is how a bigint travels
+	return &n
+}
+
+// truth reads a boolean that cannot be NULL.
+func (v *wireRow) truth() bool {
+	b := v.next(1)
+	if b == nil {
+		v.failed = true
+		return false
+	}
+	return b[0] == 1
+}
