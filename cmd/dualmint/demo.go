@@ -74,6 +74,7 @@ func (p *program) showDemo(ctx context.Context, settings config.Client) error {
 			"interval": {"day"}, "group_by": {"machine,format,operation"},
 		},
 	}
+	defer d.api.http.CloseIdleConnections()
 	for _, step := range []func(context.Context) error{d.machines, d.opaque, d.jwt, d.metered, d.paste} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("demo: %w", err)
