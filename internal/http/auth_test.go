@@ -126,6 +126,12 @@ func TestUnknownFieldsAreRefusedOnEveryRoute(t *testing.T) {
 	}
 }
 
+func TestNobodyIsNobodyEvenWithoutAnError(t *testing.T) {
+	w := newWorld(t)
+	wantError(t, w.call("POST", "/m2m_tokens/"+string(tokenID)+"/revoke", newSecret, ""), 401, "machine_secret_key_invalid", "")
+	wantError(t, w.call("GET", usagePath, newSecret, ""), 401, "clerk_key_invalid", "")
+}
+
 func TestActorNamesWhoActedAndFromWhere(t *testing.T) {
 	w := newWorld(t)
 	got := w.call("DELETE", "/v1/machines/"+string(idA), instanceKey, "null")

@@ -78,6 +78,8 @@ func TestForwardedAddressesAreBelievedFromListedProxiesOnly(t *testing.T) {
 		{newWorld(t), forwarded, "192.0.2.1"},
 		{newWorld(t, listed), forwarded, "203.0.113.9"},
 		{newWorld(t, listed), garbage, "192.0.2.1"},
+		{newWorld(t, listed), func(r *http.Request) { r.Header.Set("X-Real-Ip", "7.7.7.7") }, "192.0.2.1"},
+		{newWorld(t, listed), func(r *http.Request) { r.Header.Set("X-Forwarded-For", "::ffff:203.0.113.7") }, "203.0.113.7"},
 		{newWorld(t, func(d *Deps) { d.TrustedProxies = []netip.Prefix{{}} }), forwarded, "192.0.2.1"},
 	} {
 		c.world.call("DELETE", pathA, instanceKey, "", c.header)
@@ -150,6 +152,12 @@ func TestBodiesAreReadStrictly(t *testing.T) {
 		wantError(t, w.call("POST", "/v1/machines", instanceKey, body), 400, "request_body_invalid", "")
 		wantError(t, w.call("POST", "/m2m_tokens", secretA, body), 400, "request_body_invalid", "")
 	}
+}
+
+// R53: a length that is declared is refused before a byte is read.
+func TestADeclaredLengthOverTheCapIsNotRead(t *testing.T) {
+	declared := func(r *http.Request) { r.ContentLength, r.Body = verifyCap+1, io.NopCloser(failingReader{}) }
+	wantError(t, newWorld(t).call("POST", "/m2m_tokens/verify", secretB, "x", declared), 413, "request_body_too_large", "")
 }
 
 func TestABodyThatBreaksOffIsNotOurFault(t *testing.T) {

@@ -115,8 +115,10 @@ func TestQuietVerifyLeavesOutWhatWentWellAndNothingElse(t *testing.T) {
 	w.call("POST", "/m2m_tokens/verify", secretB, `{}`)
 	w.tokens.fail = m2m.ErrBusy
 	w.call("POST", "/m2m_tokens/verify", secretB, `{"token":"x"}`)
+	w.tokens.fail = errors.Join(m2m.ErrRefused, m2m.ErrUnavailable)
+	w.call("POST", "/m2m_tokens/verify", secretB, `{"token":"x"}`)
 	w.call("GET", "/v1/machines", instanceKey, "")
-	if n := strings.Count(w.log.String(), "\n"); n != 4 {
+	if n := strings.Count(w.log.String(), "\n"); n != 5 {
 		t.Errorf("%d lines: %s", n, w.log.String())
 	}
 }
