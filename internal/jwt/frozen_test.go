@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	gojwt "github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -87,4 +88,22 @@ func TestTokensOfTheFirstReleaseVerifyForEver(t *testing.T) {
 			}
 		})
 	}
+}
+
+// RFC 8037 appendix A.4 and A.5: the signature that golang-jwt's method makes and checks is the RFC's.
+func TestSigningMethodIsRFC8037(t *testing.T) {
+	const (
+		signed    = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
+		signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+	)
+	r := newRing()
+	got, err := gojwt.SigningMethodEdDSA.Sign(signed, r.private)
+	if err != nil || base64.RawURLEncoding.EncodeToString(got) != signature {
+		t.Errorf("signature %s, %v", base64.RawURLEncoding.EncodeToString(got), err)
+	}
+	if err := gojwt.SigningMethodEdDSA.Verify(signed, got, r.public[testKid]); err != nil {
+		t.Error(err)
+	}
+	// A good signature makes no token of ours of it.
+	mustRefuse(t, secret.Text(signed+"."+signature), errHeader)
 }

@@ -56,6 +56,7 @@ type Store interface {
 	// Ring reads the whole ring in one snapshot.
 	Ring(ctx context.Context) (Ring, error)
 	// ChangeRing applies all changes in one commit with their audit entries ("key.announced", "key.active", ...; target: the kid) if the
-	// ring still has version was, and moves the version. m2m.ErrConflict: somebody else was first, nothing was changed.
+	// ring still has version was, and moves the version. m2m.ErrConflict: somebody else was first, nothing was changed. The changes are
+	// in an order in which no two keys are ever active.
 	ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []Change) error
 }
