@@ -31,7 +31,7 @@ type service struct {
 	db       *store.DB
 	sealer   *secret.Sealer
 	keys     *keys.Keeper
-	grouped  *tokens.Grouped
+	grouped  *tokens.Grouped // nil: grouping is off
 	door     door
 }
 
@@ -42,7 +42,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 		return nil, fmt.Errorf("read master keys: %w", err)
 	}
 	db, err := store.Open(ctx, store.Options{
-		URL: c.DatabaseURL.Reveal(), ScopeRule: c.ScopeCheck, Now: p.now, Logger: logger, MaxConns: poolSize(c.Config),
+		URL: c.DatabaseURL.Reveal(), ScopeRule: c.ScopeCheck, Now: p.now, Logger: logger, MaxConns: poolSize(c.Config), Writers: writers(c.Config),
 	})
 	if err != nil {
 		return nil, err
@@ -64,11 +64,15 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 		return nil, err
 	}
 	s := &service{instance: record.ID, db: db, sealer: sealer, keys: keeper}
-	s.grouped = tokens.NewGrouped(db, tokens.GroupOptions{Workers: c.Writers, MaxQueue: maxQueue}, p.now)
+	var hot tokens.HotStore = db
+	if c.Grouping {
+		s.grouped = tokens.NewGrouped(db, tokens.GroupOptions{Workers: c.Writers, MaxQueue: maxQueue}, p.now)
+		hot = s.grouped
+	}
 	s.door.handler = httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
 		Machines: machines.New(db, sealer, p.now),
 		Tokens: tokens.New(tokens.Deps{
-			Store: db, Hot: s.grouped, Opaque: opaque.New(),
+			Store: db, Hot: hot, Opaque: opaque.New(),
 			JWT:    jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now}),
 			Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
 		}),

@@ -59,7 +59,9 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	loops, stopLoops := context.WithCancel(alive)
 	defer stopLoops()
 	g, failed := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.grouped.Run(loops) })
+	if s.grouped != nil {
+		g.Go(func() error { return s.grouped.Run(loops) })
+	}
 	g.Go(func() error { return s.keys.Run(loops) })
 	g.Go(func() error { return s.door.serve(server, listener) })
 	g.Go(func() error {

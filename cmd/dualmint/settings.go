@@ -61,3 +61,11 @@ func poolSize(c config.Config) int {
 	}
 	return c.DatabaseConns
 }
+
+// writers is how many transactions bill at the same time. Without grouping every connection does.
+func writers(c config.Config) int {
+	if c.Grouping {
+		return c.Writers
+	}
+	return c.DatabaseConns
+}

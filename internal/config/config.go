@@ -34,9 +34,10 @@ type Config struct {
 	KeyRotation time.Duration `env:"KEY_ROTATION" envDefault:"720h" doc:"how long a signing key signs"`
 	JWKSMaxAge  time.Duration `env:"JWKS_MAX_AGE" envDefault:"10m" doc:"how long clients may keep the published key set"`
 
-	Writers           int `env:"WRITERS"             envDefault:"2"     doc:"how many batches of verifications are under way at once, 1 to 4"`
-	RatePerCredential int `env:"RATE_PER_CREDENTIAL" envDefault:"20000" doc:"requests a second per credential and replica; 0: no limit"`
-	RatePerAddress    int `env:"RATE_PER_ADDRESS"    envDefault:"50000" doc:"requests a second per client address (IPv6: /64 network) and replica; 0: no limit"`
+	Writers           int    `env:"WRITERS"             envDefault:"2"     doc:"how many batches of verifications are under way at once, 1 to 4"`
+	Grouping          Switch `env:"GROUPING"         envDefault:"on"    doc:"on: requests that arrive while a transaction is under way share the next one; off: a transaction for each request, to measure against"`
+	RatePerCredential int    `env:"RATE_PER_CREDENTIAL" envDefault:"20000" doc:"requests a second per credential and replica; 0: no limit"`
+	RatePerAddress    int    `env:"RATE_PER_ADDRESS"    envDefault:"50000" doc:"requests a second per client address (IPv6: /64 network) and replica; 0: no limit"`
 
 	Prices     string `env:"PRICES"     envDefault:"create=0.001 verify=0.0001" doc:"dollars a creation and a successful verification of an opaque token; later prices with their date: create=0.001 verify=0.0001; 2027-01-01 verify=0.00008"`
 	Allowances string `env:"ALLOWANCES" shown:"none"                             doc:"free operations a month, written like prices: create=2500 verify=100000"`

@@ -171,3 +171,31 @@ func TestServerIsGoneWhenTheTestProcessIsKilled(t *testing.T) {
 	}
 	t.Error("the directory of the server is still there:", conf.Host)
 }
+
+func TestAClusterKeepsWhatItCommitsAndLeavesNothing(t *testing.T) {
+	c, err := pgtest.NewCluster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Create("one"); err != nil {
+		t.Fatal(err)
+	}
+	for name, url := range map[string]string{"socket": c.Socket("one"), "tcp": c.TCP("one")} {
+		conn, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, setting := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
+			var value string
+			if err := conn.QueryRow(t.Context(), "SELECT current_setting($1)", setting).Scan(&value); err != nil || value != "on" {
+				t.Errorf("%s: %s is %q, %v", name, setting, value, err)
+			}
+		}
+		if err := conn.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
