@@ -21,8 +21,9 @@ import (
 // what became of it; until that is known, the writer bills nothing else. A transaction is never repeated: what it verified may have been
 // counted, and its callers are told "cannot tell" (m2m.ErrUnavailable) rather than billed twice.
 
-// ErrNothingDone marks errors of CheckTokens and RecordTokens that are certain to have left nothing behind: their items may be asked
-// again, one by one. An error without it may have been billed.
+// ErrNothingDone marks errors of CheckTokens and RecordTokens that are certain to have left nothing behind. Unless such an error is
+// m2m.ErrUnavailable as well, one of the items is to blame and they may be asked again one by one. An error without the mark may have been
+// billed.
 var ErrNothingDone = errors.New("nothing was done")
 
 // errStale: the writer's epoch was raised by somebody else, or its row is gone. Nothing was committed.

@@ -202,3 +202,33 @@ func TestACallThatCannotBeginDidNothing(t *testing.T) {
 		})
 	}
 }
+
+// The last use that another replica has just written is not written over, even by a statement whose snapshot is older.
+func TestLastUseIsJudgedAgainUnderTheLock(t *testing.T) {
+	b := newBilling(t, oneWriter()["postgres"](t))
+	h := hot(t, b.DB)
+	h.Exec("UPDATE tokens SET last_used_at = NULL")
+	held := b.gorm.Begin()
+	if err := held.Exec("UPDATE writers SET seq = seq").Error; err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := b.CheckTokens(t.Context(), b.checks)
+		done <- err
+	}()
+	for h.Int("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0 {
+		time.Sleep(time.Millisecond) // until it has its snapshot and waits for its writer
+	}
+	const theirs = "(SELECT CAST(floor(extract(epoch FROM now()) * 1000) AS BIGINT) / 60000 * 60000 + 60001)"
+	h.Exec("UPDATE tokens SET last_used_at = " + theirs)
+	if err := held.Rollback().Error; err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if n := h.Int("SELECT count(*) FROM tokens WHERE last_used_at % 60000 <> 1"); n != 0 || b.billed() != 8 {
+		t.Errorf("%d written over, %d billed of 8", n, b.billed())
+	}
+}
