@@ -66,11 +66,17 @@ func (d *door) close(ctx context.Context, server *http.Server, listener net.List
 			waiting = false
 		}
 	}
-	if errors.Is(err, net.ErrClosed) {
-		err = nil // Serve closes the listener itself when it fails
+	late := server.Shutdown(ctx)
+	if ctx.Err() != nil && late != nil {
+		late = errors.Join(fmt.Errorf("requests were still under way at the end of the grace: %w", late), closed(server.Close()))
 	}
-	if late := server.Shutdown(ctx); late != nil {
-		return errors.Join(err, fmt.Errorf("requests were still under way at the end of the grace: %w", late), server.Close())
+	return errors.Join(closed(err), closed(late))
+}
+
+// closed makes nothing of the error of closing what is closed already: the server closes its listener too.
+func closed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
 	}
 	return err
 }
