@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -32,7 +33,7 @@ func Run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary := filepath.Join(dir, "dualmint")
-	build := exec.Command("go", "build", "-tags", "nomsgpack", "-o", binary, program) //nolint:gosec // G204: our own program
+	build := exec.CommandContext(context.Background(), "go", "build", "-tags", "nomsgpack", "-o", binary, program) //nolint:gosec // G204: our own program
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "harness: build %s: %v\n%s", program, err, out)
 		return 1

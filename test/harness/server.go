@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -50,7 +51,7 @@ func (d *Deployment) Start(tb testing.TB) *Server {
 	if err != nil {
 		tb.Fatalf("make the log: %v", err)
 	}
-	cmd := exec.Command(os.Getenv(BinaryVariable), "serve") //nolint:gosec // G204: the binary under test
+	cmd := exec.CommandContext(context.Background(), os.Getenv(BinaryVariable), "serve") //nolint:gosec // G204: the binary under test
 	cmd.Dir = d.dir
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"),
