@@ -74,22 +74,27 @@ func TestALostAnswerIsLookedUpAndNeverRepeated(t *testing.T) {
 					t.Fatalf("an unknown outcome reads as %v", err)
 				}
 			}
-			lost(func(s stamp) (err error) {
+			send := func(s stamp) (err error) {
 				if b.postgres() {
 					_, err = b.checkPostgres(t.Context(), q, s)
 				} else {
 					_, err = b.checkSQLite(t.Context(), q, s)
 				}
-				return errors.Join(err, io.ErrUnexpectedEOF)
-			})
+				return err
+			}
+			lost(func(s stamp) error { return errors.Join(send(s), io.ErrUnexpectedEOF) })
 			b.unknown(0, 0)
 			b.check()
 			b.unknown(1, 0)
-			lost(func(stamp) error { return io.ErrUnexpectedEOF })
+			var late stamp
+			lost(func(s stamp) error { late = s; return io.ErrUnexpectedEOF })
 			if err := b.Settle(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			b.unknown(1, 1)
+			if err := send(late); !errors.Is(err, errStale) {
+				t.Errorf("what was looked up and not found arrives after all: %v", err)
+			}
 			b.check()
 			b.unknown(1, 1)
 			if got := b.billed(); got != 3*8 {
