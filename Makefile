@@ -9,10 +9,10 @@ TAGS := -tags nomsgpack
 # The race detector watches everything but the black-box suites, which drive a binary of their own.
 UNITS = $(shell go list ./... | grep -v /test/)
 
-.PHONY: help run build test lint bench clean
+.PHONY: help run build test lint bench bench-micro soak clean
 
 help: ## list the targets
-	@awk -F ":.*## " "/^[a-z]+:.*## / { printf \"make %-8s %s\\n\", \$$1, \$$2 }" $(MAKEFILE_LIST)
+	@awk -F ":.*## " "/^[a-z-]+:.*## / { printf \"make %-11s %s\\n\", \$$1, \$$2 }" $(MAKEFILE_LIST)
 
 run: build ## build, start a server on the embedded database, show the demo, go on serving
 	@exec ./bin/dualmint serve --demo
@@ -32,7 +32,15 @@ lint: ## run the linter; installs it into ./bin once
 	scripts/ensure-linter.sh
 	./bin/golangci-lint run --allow-parallel-runners ./...
 
-bench: ## measure
+bench: ## measure the hot path against echo, pgbench and a transaction per request (docs/performance.md)
+	scripts/ensure-postgres.sh
+	go run $(TAGS) ./test/bench
+
+soak: ## watch the server's memory under ten minutes of load
+	scripts/ensure-postgres.sh
+	go run $(TAGS) ./test/bench -soak 10m
+
+bench-micro: ## measure the pieces
 	go test $(TAGS) -run "^$$" -bench . -benchmem $(UNITS)
 
 clean: ## remove what was built; databases under ./data stay

@@ -51,7 +51,7 @@ var homes = map[string][]string{
 	"modernc.org":                                  {"internal/store"},
 	"github.com/jackc/pgx":                         {"internal/store", "internal/pgtest"},
 	"github.com/pressly/goose":                     {"internal/store"},
-	"github.com/gin-gonic/gin":                     {"internal/http", "internal/dashboard"},
+	"github.com/gin-gonic/gin":                     {"internal/http", "internal/dashboard", "test"}, // test/bench: what ours is measured against
 	"github.com/golang-jwt/jwt":                    {"internal/jwt"},
 	"github.com/lestrrat-go/jwx":                   {"internal/keys"},
 	"github.com/go-json-experiment/json":           {"internal/strictjson"},

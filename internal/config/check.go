@@ -22,6 +22,9 @@ func (c *Config) check() SettingsError {
 	c.checkIssuer(&f, host, port)
 	c.checkKeys(&f)
 
+	if c.DebugAddr != "" {
+		f.unless(isHostPort(c.DebugAddr), "DEBUG_ADDR", "must be host:port")
+	}
 	f.unless(c.DatabaseConns >= 2 && c.DatabaseConns <= 1000, "DATABASE_CONNS", "must be 2 to 1000")
 	f.unless(c.Writers >= 1 && c.Writers <= 4, "WRITERS", "must be 1 to 4")
 	f.unless(c.RatePerCredential >= 0, "RATE_PER_CREDENTIAL", "must not be negative")
@@ -48,15 +51,20 @@ func seconds(d, low, high time.Duration) bool {
 }
 
 func (c *Config) checkAddr(f *faultList) (host, port string) {
-	host, port, err := net.SplitHostPort(c.Addr)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
+	if !isHostPort(c.Addr) {
 		f.add("ADDR", "must be host:port")
 		return "", ""
 	}
+	host, port, _ = net.SplitHostPort(c.Addr)
 	return host, port
+}
+
+func isHostPort(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	return err == nil
 }
 
 func (c *Config) checkDatabase(f *faultList) {

@@ -45,6 +45,7 @@ type Config struct {
 	LogLevel    slog.Level `env:"LOG_LEVEL"    envDefault:"info" doc:"debug, info, warn or error"`
 	LogFormat   LogFormat  `env:"LOG_FORMAT"   envDefault:"text" doc:"text or json"`
 	LogRequests Switch     `env:"LOG_REQUESTS" envDefault:"on"   doc:"on: one line per request; off: only those that ended in a 5xx"`
+	DebugAddr   string     `env:"DEBUG_ADDR"   shown:"none"      doc:"host:port of a listener of its own for profiles (/debug/pprof/), to be a loopback one; none: there is no such listener"`
 
 	URL                  string      `env:"URL"                     shown:"http:// + address" doc:"command line: the instance to speak to"`
 	MachineSecretKey     secret.Text `env:"MACHINE_SECRET_KEY"      shown:"none"              doc:"command line: the machine to act as, for tokens create and verify"`

@@ -32,8 +32,8 @@ func NewCluster() (*Cluster, error) {
 }
 
 // Create makes an empty database.
-func (c *Cluster) Create(database string) error {
-	return c.server.exec(c.server.createSQL(database, ""))
+func (c *Cluster) Create(ctx context.Context, database string) error {
+	return c.Exec(ctx, "postgres", c.server.createSQL(database, ""))
 }
 
 // Exec runs statements in a database.

@@ -177,7 +177,7 @@ func TestAClusterKeepsWhatItCommitsAndLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Create("one"); err != nil {
+	if err := c.Create(t.Context(), "one"); err != nil {
 		t.Fatal(err)
 	}
 	for name, url := range map[string]string{"socket": c.Socket("one"), "tcp": c.TCP("one")} {

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// rounds is what was measured, by contestant.
+type rounds map[string][]result
+
+// ratio is one line of the table: one contestant against another, and what is asked of it.
+type ratio struct {
+	sentence        string
+	ours, theirs    string
+	of              func(result) float64
+	most            bool // the bound is the most that is allowed, not the least
+	bound, stretch  float64
+	withoutAnyBound bool
+}
+
+func rate(r result) float64   { return r.rate }
+func median(r result) float64 { return r.p50.Seconds() }
+func p99(r result) float64    { return r.p99.Seconds() }
+
+// ratios is what the hot path promises.
+func ratios() []ratio {
+	return []ratio{
+		{sentence: "verify over HTTP, 64 connections, against a bare gin echo", ours: "verify, 64", theirs: "echo, 64", of: rate, bound: 0.40, stretch: 0.50},
+		{sentence: "verify over HTTP, 256 connections, against a bare gin echo", ours: "verify, 256", theirs: "echo, 256", of: rate, bound: 0.55, stretch: 0.70},
+		{sentence: "the same, p99, 64 connections", ours: "verify, 64", theirs: "echo, 64", of: p99, most: true, bound: 2},
+		{sentence: "the same, p99, 256 connections", ours: "verify, 256", theirs: "echo, 256", of: p99, most: true, bound: 2},
+		{sentence: "verify, 64 connections, against one transaction per request", ours: "verify, 64", theirs: "verify single, 64", of: rate, bound: 3.5},
+		{sentence: "verify, 256 connections, against one transaction per request", ours: "verify, 256", theirs: "verify single, 256", of: rate, bound: 3.5},
+		{sentence: "verify in process, 256 callers, against `pgbench -S -M prepared`, TCP, 32 clients", ours: "verify in process, 256", theirs: "pgbench -S, 32", of: rate, bound: 1.5, stretch: 2.5},
+		{sentence: "verify_batch of 100, verifications, against single verify at 64 connections", ours: "verify_batch of 100, 8", theirs: "verify, 64", of: rate, bound: 6},
+		{sentence: "create opaque, 64 connections, against one INSERT per transaction, pgbench, 16 clients", ours: "create opaque, 64", theirs: "pgbench INSERT, 16", of: rate, bound: 0.8},
+		{sentence: "create JWT, 64 connections, against the same", ours: "create JWT, 64", theirs: "pgbench INSERT, 16", of: rate, bound: 0.8},
+		{sentence: "SQLite, full sync: verify, 64 connections, against one transaction per request", ours: "SQLite verify, 64", theirs: "SQLite verify single, 64", of: rate, bound: 5},
+		{sentence: "a lone request (1 connection), median latency, against one transaction per request", ours: "verify, 1", theirs: "verify single, 1", of: median, most: true, bound: 1.05},
+		{sentence: "a lone request against a bare gin echo", ours: "verify, 1", theirs: "echo, 1", of: rate, withoutAnyBound: true},
+		{sentence: "every token once (each check also writes last_used_at), 64 connections, against a bare gin echo", ours: "verify every token once, 64", theirs: "echo, 64", of: rate, withoutAnyBound: true},
+	}
+}
+
+// String is a line for people who watch.
+func (r result) String() string {
+	line := fmt.Sprintf("%9.0f/s", r.rate)
+	if r.p99 > 0 {
+		line += fmt.Sprintf("  p50 %7s  p99 %7s", short(r.p50), short(r.p99))
+	}
+	return line
+}
+
+// printFigures prints the medians of all rounds.
+func (t rounds) printFigures(out io.Writer, list []contestant) {
+	_, _ = fmt.Fprint(out, "\n| contestant, connections | per second | p50 | p99 |\n|---|---|---|---|\n")
+	for _, c := range list {
+		all := t[c.name]
+		if len(all) == 0 {
+			continue
+		}
+		latency := func(of func(result) float64) string {
+			if v := medianOf(all, of); v > 0 {
+				return short(time.Duration(v * float64(time.Second)))
+			}
+			return ""
+		}
+		_, _ = fmt.Fprintf(out, "| %s | %.0f | %s | %s |\n", c.name, medianOf(all, rate), latency(median), latency(p99))
+	}
+}
+
+// printRatios prints the median of each round's ratio.
+func (t rounds) printRatios(out io.Writer) {
+	_, _ = fmt.Fprint(out, "\n| figure | asked for | measured | lowest to highest | |\n|---|---|---|---|---|\n")
+	for _, r := range ratios() {
+		each := t.ratiosOf(r)
+		if len(each) == 0 {
+			continue
+		}
+		middle := each[len(each)/2]
+		_, _ = fmt.Fprintf(out, "| %s | %s | **%.2fx** | %.2f to %.2f | %s |\n",
+			r.sentence, r.wish(), middle, each[0], each[len(each)-1], r.verdict(middle))
+	}
+}
+
+// ratiosOf gives the ratio of each round, the smallest first.
+func (t rounds) ratiosOf(r ratio) []float64 {
+	var out []float64
+	for i := range min(len(t[r.ours]), len(t[r.theirs])) {
+		if base := r.of(t[r.theirs][i]); base > 0 {
+			out = append(out, r.of(t[r.ours][i])/base)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (r ratio) wish() string {
+	switch {
+	case r.withoutAnyBound:
+		return ""
+	case r.most:
+		return fmt.Sprintf("at most %.2fx", r.bound)
+	case r.stretch > 0:
+		return fmt.Sprintf("at least %.2fx (stretch %.2fx)", r.bound, r.stretch)
+	default:
+		return fmt.Sprintf("at least %.2fx", r.bound)
+	}
+}
+
+func (r ratio) verdict(measured float64) string {
+	switch {
+	case r.withoutAnyBound:
+		return ""
+	case r.most && measured <= r.bound:
+		return "met"
+	case !r.most && r.stretch > 0 && measured >= r.stretch:
+		return "met, stretch too"
+	case !r.most && measured >= r.bound:
+		return "met"
+	default:
+		return "**not met**"
+	}
+}
+
+func medianOf(all []result, of func(result) float64) float64 {
+	values := make([]float64, len(all))
+	for i, r := range all {
+		values[i] = of(r)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+func short(d time.Duration) string {
+	if d < 10*time.Millisecond {
+		return fmt.Sprintf("%.2f ms", d.Seconds()*1000)
+	}
+	return fmt.Sprintf("%.1f ms", d.Seconds()*1000)
+}
