@@ -49,6 +49,14 @@ func (p *params) text(name string) string {
 	return ""
 }
 
+// id gives a parameter that names something. What is too long for any id is cut: it names nothing, like every unknown one (R2).
+func (p *params) id(name string) string {
+	if list := p.values[name]; len(list) == 1 && len(list[0]) > maxParamLength {
+		p.values[name] = []string{strings.ToValidUTF8(list[0][:maxParamLength], "")}
+	}
+	return p.text(name)
+}
+
 // integer gives a whole number within bounds.
 func (p *params) integer(name string, byDefault, least, most int64) int64 {
 	if len(p.values[name]) == 0 {

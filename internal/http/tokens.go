@@ -48,7 +48,7 @@ func (a *api) listTokens(x *exchange) error {
 	}
 	const subject = "subject"
 	q := tokens.ListQuery{
-		Machine:        m2m.MachineID(p.text(subject)),
+		Machine:        m2m.MachineID(p.id(subject)),
 		IncludeRevoked: p.flag("revoked"),
 		IncludeExpired: p.flag("expired"),
 	}
