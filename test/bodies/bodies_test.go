@@ -137,8 +137,8 @@ func TestNoQueryOrPathYieldsAServerError(t *testing.T) {
 // ask sends a body. A busy machine may answer 503 to anything: what is the input's fault is so again.
 func (c call) ask(t *testing.T, s *harness.Server, body string) harness.Reply {
 	t.Helper()
-	if strings.Contains(c.path, fresh) {
-		c.path = strings.Replace(c.path, fresh, s.Mint(t, c.bearer, nil).ID, 1)
+	if before, after, found := strings.Cut(c.path, fresh); found {
+		c.path = before + s.Mint(t, c.bearer, nil).ID + after
 	}
 	r := s.Call(t, c.method, c.path, c.bearer, body)
 	for again := 0; r.Status == http.StatusServiceUnavailable && again < 3; again++ {
