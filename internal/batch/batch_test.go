@@ -342,3 +342,31 @@ func BenchmarkDo(b *testing.B) {
 		b.Error(err)
 	}
 }
+
+// R58: whoever is answered is answered within the wait, although a batch takes most of it.
+func TestTheTimeOfABatchCountsAsWaiting(t *testing.T) {
+	o := options()
+	o.MaxQueue, o.MaxShare = 1000, 1000
+	r := &recorder{takes: 600 * time.Millisecond}
+	run(t, r.ask, o, func(b bubble) {
+		var calls sync.WaitGroup
+		var good atomic.Int64
+		for n := range 400 {
+			calls.Go(func() {
+				start := time.Now()
+				_, err := b.Do(b.Context(), "a", []int{n})
+				if took := time.Since(start); took > o.MaxWait {
+					b.Errorf("%v after %v", err, took)
+				}
+				if err == nil {
+					good.Add(1)
+				}
+			})
+			time.Sleep(10 * time.Millisecond)
+		}
+		calls.Wait()
+		if good.Load() < 40 {
+			b.Errorf("%d answered: the batches were not full", good.Load())
+		}
+	})
+}

@@ -23,7 +23,7 @@ type Options struct {
 	MaxBatch int           // questions in one batch, unless one call alone has more
 	MaxQueue int           // questions waiting, of all keys
 	MaxShare int           // questions waiting, of one key
-	MaxWait  time.Duration // how long a question waits before it is told to come back later
+	MaxWait  time.Duration // how long a question waits before it is told to come back later, the time of a batch included (patience)
 	Deadline time.Duration // how long one batch may take
 	// Alone tells of an error that a batch of several calls ended with whether nothing was done, so that each call may be tried by
 	// itself: then one bad call fails alone. A panic counts as such an error.
@@ -43,6 +43,7 @@ type Group[K comparable, Q, A any] struct {
 	mu     sync.Mutex // guards what follows
 	wake   sync.Cond  // signalled for each call that is queued, and at the end
 	queue  queue[K, Q, A]
+	took   time.Duration // by the last batch
 	closed bool
 }
 
@@ -102,7 +103,7 @@ func (g *Group[K, Q, A]) Run(ctx context.Context) error {
 
 func (g *Group[K, Q, A]) expire() {
 	g.mu.Lock()
-	late := g.queue.takeLate(g.now().Add(-g.options.MaxWait))
+	late := g.queue.takeLate(g.now().Add(-g.patience()))
 	g.mu.Unlock()
 	for _, i := range late {
 		i.answer <- answer[A]{err: ErrBusy}
@@ -125,13 +126,16 @@ func (g *Group[K, Q, A]) enqueue(key K, i *item[Q, A]) error {
 
 // work is one worker: it seals a batch of what waits, runs it, and answers.
 func (g *Group[K, Q, A]) work() {
+	var took time.Duration
 	for {
-		items, late, open := g.seal()
+		items, late, open := g.seal(took)
 		for _, i := range late {
 			i.answer <- answer[A]{err: ErrBusy}
 		}
 		if len(items) > 0 {
+			began := g.now()
 			g.answerAll(items)
+			took = g.now().Sub(began)
 		}
 		if !open {
 			return
@@ -139,16 +143,24 @@ func (g *Group[K, Q, A]) work() {
 	}
 }
 
-// seal waits for calls and takes a batch of them out of the queue, for good: whoever comes from now on is in another.
-func (g *Group[K, Q, A]) seal() (items, late []*item[Q, A], open bool) {
+// seal waits for calls and takes a batch of them out of the queue, for good: whoever comes from now on is in another. took is what this
+// worker's last batch did.
+func (g *Group[K, Q, A]) seal(took time.Duration) (items, late []*item[Q, A], open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.took = took
 	for g.queue.size == 0 {
 		if g.closed {
 			return nil, nil, false
 		}
 		g.wake.Wait()
 	}
-	items, late = g.queue.take(g.options.MaxBatch, g.now().Add(-g.options.MaxWait))
+	items, late = g.queue.take(g.options.MaxBatch, g.now().Add(-g.patience()))
 	return items, late, true
+}
+
+// patience is how long a question may have waited and still be asked: so long that with a batch like the last one its answer comes within
+// MaxWait. A quarter of that is granted however slow the batches are, else nobody would be answered any more. g.mu is held.
+func (g *Group[K, Q, A]) patience() time.Duration {
+	return max(g.options.MaxWait-g.took, g.options.MaxWait/4)
 }
