@@ -20,7 +20,7 @@ func (k *Keeper) tend(ctx context.Context) error {
 	})
 }
 
-// Rotate makes the announced key sign now. *TooSoonError: verifiers may not have it yet, and force is not set. If another replica rotates
+// Rotate makes the announced key sign now. *TooSoonError: that would break verifiers, and force is not set. If another replica rotates
 // in the same instant, its rotation is this one.
 func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, force bool) error {
 	var was []Key
@@ -68,7 +68,7 @@ func (k *Keeper) change(ctx context.Context, by m2m.Actor, decide func(r Ring, n
 		}
 		return k.Refresh(ctx)
 	}
-	return fmt.Errorf("change key ring: others were first %d times: %w", attempts, m2m.ErrConflict)
+	return fmt.Errorf("change key ring: others were first %d times: %w: %w", attempts, m2m.ErrUnavailable, m2m.ErrConflict)
 }
 
 // prepare turns steps into changes, making the keys that are to be new.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ type fakeStore struct {
 	audit  []string // actor kind, state, kid
 	reads  int
 	broken bool // nothing works
+	signed map[m2m.KeyID]Signed
 
 	beforeCommit error        // fails the next change; nothing happened
 	afterCommit  error        // fails the next change, which happened
@@ -129,4 +131,13 @@ func settled(tb testing.TB, r Ring) {
 			tb.Fatal(err)
 		}
 	}
+}
+
+func (s *fakeStore) SignedTokens(context.Context, int64) (map[m2m.KeyID]Signed, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken {
+		return nil, errStore
+	}
+	return maps.Clone(s.signed), nil
 }

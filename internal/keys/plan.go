@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,51 +17,83 @@ type Step struct {
 // Plan tells what is due in the ring at now. It is a function of its arguments and nothing else, and what it gives is to be applied
 // in one commit and in its order: at no point of it do two keys sign. Applied, it leaves nothing due at the same now.
 func Plan(r Ring, now time.Time, p Policy) []Step {
+	var removals []Step
+	for _, k := range r.in(Retiring) {
+		if !now.Before(p.RemovableAt(k)) {
+			removals = append(removals, Step{k.ID, Retiring, Removed})
+		}
+	}
 	var steps []Step
 	announced := r.in(Announced)
 	active := r.in(Active)
+	room := r.published()-len(removals) < MaxPublished
 	switch {
 	case len(active) == 0:
 		steps, announced = promote(steps, announced)
-	case len(announced) > 0 && !now.Before(p.DueAt(active[0])) && !now.Before(p.ReadyAt(announced[0])):
+	case len(announced) > 0 && room && !now.Before(p.DueAt(active[0])) && !now.Before(p.ReadyAt(announced[0])):
 		steps = append(steps, Step{active[0].ID, Active, Retiring})
 		steps, announced = promote(steps, announced)
 	}
 	if len(announced) == 0 {
 		steps = append(steps, Step{To: Announced})
 	}
-	for _, k := range r.in(Retiring) {
-		if !now.Before(p.RemovableAt(k)) {
-			steps = append(steps, Step{k.ID, Retiring, Removed})
-		}
-	}
-	return steps
+	return append(steps, removals...)
 }
 
-// TooSoonError refuses a rotation that would make a key sign that verifiers may not have yet.
+// ErrTooSoon is what every TooSoonError is.
+var ErrTooSoon = errors.New("rotating now would break verifiers")
+
+// TooSoonError refuses a rotation that would break verifiers.
 type TooSoonError struct {
 	SafeFrom time.Time
+	Why      string
 }
 
-// Error tells the date from which it is safe.
+// Error tells why, and the date from which it is safe.
 func (e *TooSoonError) Error() string {
-	return fmt.Sprintf("the next key is not with every verifier yet: rotating is safe from %s", e.SafeFrom.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s: rotating is safe from %s", e.Why, e.SafeFrom.UTC().Format(time.RFC3339))
 }
 
-// planRotation makes the announced key sign now. *TooSoonError: verifiers may not have it yet, and force is not set.
+// Is makes it an ErrTooSoon.
+func (e *TooSoonError) Is(target error) bool { return target == ErrTooSoon }
+
+// planRotation makes the announced key sign now. *TooSoonError: that would break verifiers, and force is not set.
 func planRotation(r Ring, now time.Time, p Policy, force bool) ([]Step, error) {
-	announced := r.in(Announced)
-	if !force && len(announced) == 0 {
-		return nil, &TooSoonError{SafeFrom: now.Add(p.AnnounceFor())}
-	}
-	if !force && now.Before(p.ReadyAt(announced[0])) {
-		return nil, &TooSoonError{SafeFrom: p.ReadyAt(announced[0])}
+	if soon := tooSoon(r, now, p); soon != nil && !force {
+		return nil, soon
 	}
 	var steps []Step
 	for _, k := range r.in(Active) {
 		steps = append(steps, Step{k.ID, Active, Retiring})
 	}
-	return succeed(steps, announced), nil
+	return succeed(steps, r.in(Announced)), nil
+}
+
+// tooSoon tells why and until when a rotation would break verifiers; nil: it would not.
+func tooSoon(r Ring, now time.Time, p Policy) *TooSoonError {
+	safe := now
+	if announced := r.in(Announced); len(announced) > 0 {
+		safe = p.ReadyAt(announced[0])
+	} else {
+		safe = safe.Add(p.AnnounceFor())
+	}
+	if now.Before(safe) {
+		return &TooSoonError{SafeFrom: safe, Why: "the next key is not with every verifier yet"}
+	}
+	retiring := r.in(Retiring)
+	if len(retiring) == 0 || r.published() < MaxPublished {
+		return nil
+	}
+	safe = p.RemovableAt(retiring[0])
+	for _, k := range retiring[1:] {
+		if at := p.RemovableAt(k); at.Before(safe) {
+			safe = at
+		}
+	}
+	if !now.Before(safe) {
+		return nil // it is removed at the next look
+	}
+	return &TooSoonError{SafeFrom: safe, Why: fmt.Sprintf("the key set holds %d keys, and verifiers take no more", r.published())}
 }
 
 // planCompromise takes a key out of use, from whatever state. If it signed, the announced key that verifiers have the longest signs from
@@ -121,4 +154,15 @@ func (r Ring) in(s State) []Key {
 		}
 	}
 	return out
+}
+
+// published counts the keys that verifiers are to have.
+func (r Ring) published() int {
+	n := 0
+	for _, k := range r.Keys {
+		if k.published() {
+			n++
+		}
+	}
+	return n
 }

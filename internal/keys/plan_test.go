@@ -187,3 +187,31 @@ func TestPlanCompromiseTakesAKeyOutOfAnyState(t *testing.T) {
 		t.Errorf("the last key of all: %+v, %v", steps, err)
 	}
 }
+
+// R32: a set that verifiers would refuse for its size is not published by itself, and by hand only when forced.
+func TestNoRotationMakesTheKeySetTooLarge(t *testing.T) {
+	p := testPolicy
+	keys := []Key{activeAt(epoch), announcedAt("b", epoch)}
+	for i := range MaxPublished - len(keys) {
+		k := retiringAt(epoch.Add(p.Period + time.Duration(i)*time.Minute))
+		k.ID = m2m.KeyID(fmt.Sprint("r", i))
+		keys = append(keys, k)
+	}
+	full, now, roomFrom := ringOf(keys...), epoch.Add(p.Period+time.Hour), epoch.Add(p.Period+p.RetireFor())
+	if steps := Plan(full, now, p); len(steps) != 0 {
+		t.Errorf("%v", steps)
+	}
+	var soon *TooSoonError
+	if _, err := planRotation(full, now, p, false); !errors.As(err, &soon) || !errors.Is(err, ErrTooSoon) || !soon.SafeFrom.Equal(roomFrom) {
+		t.Errorf("%v; want %s", err, roomFrom)
+	}
+	if _, err := planRotation(full, now, p, true); err != nil {
+		t.Errorf("forced: %v", err)
+	}
+	if _, err := planRotation(full, roomFrom, p, false); err != nil {
+		t.Errorf("when the first may go: %v", err)
+	}
+	if steps := Plan(full, roomFrom, p); len(steps) != 4 {
+		t.Errorf("a rotation and the removal that makes room for it: %v", steps)
+	}
+}

@@ -32,6 +32,9 @@ type Key struct {
 	RetiredAt     time.Time
 	RemovedAt     time.Time
 	CompromisedAt time.Time
+	// SignedUntil is when the last token that it signed expires; zero: it signed none. Stores tell it of retiring keys alone, where it
+	// is final: nothing is recorded under them any more (R40).
+	SignedUntil time.Time
 }
 
 // SealPlace is where the private half of a key is sealed.
@@ -51,12 +54,21 @@ type Change struct {
 	From State
 }
 
+// Signed is what a key has signed that is alive: neither expired nor revoked.
+type Signed struct {
+	Tokens int64 // at most the limit that was asked for
+	Until  time.Time
+}
+
 // Store keeps the ring.
 type Store interface {
 	// Ring reads the whole ring in one snapshot.
 	Ring(ctx context.Context) (Ring, error)
 	// ChangeRing applies all changes in one commit with their audit entries ("key.announced", "key.active", ...; target: the kid) if the
 	// ring still has version was, and moves the version. m2m.ErrConflict: somebody else was first, nothing was changed. The changes are
-	// in an order in which no two keys are ever active.
+	// in an order in which no two keys are ever active. Of a key that is there its state and dates change, nothing else: its sealed half
+	// may have been sealed anew since the ring was read.
 	ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []Change) error
+	// SignedTokens counts the living tokens of every key that has any, by an index, and no further than most each.
+	SignedTokens(ctx context.Context, most int64) (map[m2m.KeyID]Signed, error)
 }

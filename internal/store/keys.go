@@ -48,7 +48,7 @@ func (d *DB) Ring(ctx context.Context) (keys.Ring, error) {
 		for i, r := range rows {
 			ring.Keys[i] = r.key()
 		}
-		return nil
+		return readSignedUntil(tx, ring.Keys)
 	})
 	return ring, err
 }
@@ -92,7 +92,7 @@ func activationsLast(changes []keys.Change) []keys.Change {
 	return sorted
 }
 
-// changeKey writes one key, if it is in the state that the change starts from.
+// changeKey writes one key, if it is in the state that the change starts from. What a key is sealed as belongs to whoever seals anew.
 func changeKey(tx *gorm.DB, c keys.Change) error {
 	row := keyRow{
 		Kid: string(c.Key.ID), State: string(c.Key.State), PublicKey: c.Key.Public, Sealed: c.Key.Sealed.Bytes,
@@ -103,8 +103,8 @@ func changeKey(tx *gorm.DB, c keys.Change) error {
 		return conflictIfDuplicate(tx.Create(&row).Error)
 	}
 	changed := tx.Model(&keyRow{}).Where("kid = ? AND state = ?", row.Kid, string(c.From)).Updates(map[string]any{
-		"state": row.State, "sealed": row.Sealed, "key_version": row.KeyVersion, "activated_at": row.ActivatedAt,
-		"retired_at": row.RetiredAt, "removed_at": row.RemovedAt, "compromised_at": row.CompromisedAt,
+		"state": row.State, "activated_at": row.ActivatedAt, "retired_at": row.RetiredAt, "removed_at": row.RemovedAt,
+		"compromised_at": row.CompromisedAt,
 	})
 	if changed.Error != nil {
 		return conflictIfDuplicate(changed.Error)

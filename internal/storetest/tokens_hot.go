@@ -11,6 +11,7 @@ import (
 
 	"github.com/segmentio/ksuid"
 
+	"github.com/dualmint/dualmint/internal/keys"
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
 	"github.com/dualmint/dualmint/internal/tokens"
@@ -21,6 +22,7 @@ import (
 type HotStore interface {
 	tokens.Store
 	usage.Store
+	keys.Store
 }
 
 // Hot is a migrated, empty database under test. What the promises start from is written behind the store's back, in SQL that both
@@ -39,7 +41,7 @@ type OpenHot func(t testing.TB, rule m2m.ScopeRule) Hot
 // TokenPromises runs every promise about tokens, their checks and what is counted.
 func TokenPromises(t *testing.T, open OpenHot) {
 	t.Helper()
-	for _, promises := range []func(*testing.T, OpenHot){checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises} {
+	for _, promises := range []func(*testing.T, OpenHot){checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises, signedPromises} {
 		promises(t, open)
 	}
 }

@@ -1,0 +1,77 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+)
+
+// CountedTokens is how far an overview counts the living tokens of a key: further, a number tells an operator nothing new, and would cost
+// a look at every one of them.
+const CountedTokens = 10_000
+
+// Overview is the ring as its operator sees it.
+type Overview struct {
+	Now          time.Time
+	SafeToRotate time.Time // from then on; Now: at once
+	Policy       Policy
+	Keys         []Forecast // by CreatedAt, then ID
+}
+
+// Forecast is a key, what it has signed, and what is to become of it if nobody interferes. A zero date is one that will not come, or
+// that lies behind and stands in the key.
+type Forecast struct {
+	Key
+	Signed        Signed // of which more may live than CountedTokens
+	ActiveFrom    time.Time
+	ActiveUntil   time.Time
+	RemovableFrom time.Time
+}
+
+// Overview reads the ring anew and tells what it holds and what is to come.
+func (k *Keeper) Overview(ctx context.Context) (Overview, error) {
+	if err := k.Refresh(ctx); err != nil {
+		return Overview{}, err
+	}
+	signed, err := k.deps.Store.SignedTokens(ctx, CountedTokens)
+	if err != nil {
+		return Overview{}, fmt.Errorf("count signed tokens: %w", err)
+	}
+	return forecast(k.view.Load().ring, signed, k.deps.Now().UTC(), k.deps.Policy), nil
+}
+
+// forecast is a function of its arguments and nothing else.
+func forecast(r Ring, signed map[m2m.KeyID]Signed, now time.Time, p Policy) Overview {
+	out := Overview{Now: now, SafeToRotate: now, Policy: p, Keys: make([]Forecast, len(r.Keys))}
+	if soon := tooSoon(r, now, p); soon != nil {
+		out.SafeToRotate = soon.SafeFrom
+	}
+	next := now // when the active key is followed by the announced one
+	if active := r.in(Active); len(active) > 0 {
+		next = latest(next, p.DueAt(active[0]))
+	}
+	if announced := r.in(Announced); len(announced) > 0 {
+		next = latest(next, p.ReadyAt(announced[0]))
+	} else {
+		next = latest(next, now.Add(p.AnnounceFor()))
+	}
+	first := true
+	for i, k := range r.Keys {
+		f := Forecast{Key: k, Signed: signed[k.ID]}
+		switch k.State {
+		case Announced:
+			if first { // the others wait for a rotation that has no date
+				f.ActiveFrom, f.ActiveUntil, first = next, next.Add(p.Period), false
+			}
+		case Active:
+			f.ActiveUntil, f.RemovableFrom = next, next.Add(p.RetireFor())
+		case Retiring:
+			f.RemovableFrom = p.RemovableAt(k)
+		case Removed, Compromised:
+		}
+		out.Keys[i] = f
+	}
+	return out
+}
