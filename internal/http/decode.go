@@ -38,10 +38,7 @@ func readBody(into *bytes.Buffer, r *http.Request, limit int64) error {
 	if !plain(r.Header.Get("Content-Encoding")) {
 		return errContentType
 	}
-	if r.ContentLength > 0 {
-		into.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	if _, err := into.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
+	if err := readAll(into, r, limit); err != nil {
 		return fmt.Errorf("%w: %w", errMalformed, err) // broken framing, or the client went away
 	}
 	switch {
@@ -52,6 +49,19 @@ func readBody(into *bytes.Buffer, r *http.Request, limit int64) error {
 	default:
 		return nil
 	}
+}
+
+// readAll reads the body, and of one whose length is not known a byte more than it may have.
+func readAll(into *bytes.Buffer, r *http.Request, limit int64) error {
+	if r.ContentLength < 0 {
+		_, err := into.ReadFrom(io.LimitReader(r.Body, limit+1))
+		return err
+	}
+	n := int(r.ContentLength)
+	into.Grow(n)
+	got, err := io.ReadFull(r.Body, into.AvailableBuffer()[:n])
+	into.Write(into.AvailableBuffer()[:got])
+	return err
 }
 
 func plain(encoding string) bool { return encoding == "" || strings.EqualFold(encoding, "identity") }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -29,7 +30,6 @@ type exchange struct {
 }
 
 const (
-	exchangeKey = "exchange"
 	jsonType    = "application/json" // exactly: with a charset the JS SDK hands back a string
 	traceHeader = "Clerk-Trace-Id"
 )
@@ -38,21 +38,23 @@ const (
 func (a *api) begin(c *gin.Context) *exchange {
 	var id [16]byte
 	rand.Read(id[:]) // never fails: crypto/rand ends the process instead
-	x := &exchange{c: c, trace: hex.EncodeToString(id[:]), start: a.Now()}
-	if addr, err := netip.ParseAddr(c.ClientIP()); err == nil {
-		x.address = addr.Unmap()
-	}
-	h := c.Writer.Header()
-	h.Set(traceHeader, x.trace)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	c.Set(exchangeKey, x)
+	x := &exchange{c: c, trace: hex.EncodeToString(id[:]), start: a.Now(), address: a.addressOf(c)}
+	h := c.Writer.Header() // its names are written as net/http writes them
+	h[traceHeader] = []string{x.trace}
+	h["X-Content-Type-Options"] = a.noSniff
+	h["Cache-Control"] = a.noStore
 	return x
 }
 
-func exchangeOf(c *gin.Context) *exchange {
-	x, _ := c.MustGet(exchangeKey).(*exchange)
-	return x
+// addressOf is where the request came from: the connection's other end, unless that may speak for somebody else. It is invalid when it
+// is unknown.
+func (a *api) addressOf(c *gin.Context) netip.Addr {
+	if len(a.TrustedProxies) == 0 {
+		end, _ := netip.ParseAddrPort(c.Request.RemoteAddr)
+		return end.Addr().Unmap()
+	}
+	addr, _ := netip.ParseAddr(c.ClientIP())
+	return addr.Unmap()
 }
 
 // ctx is the request's context; gin's own is not cancelled with its request.
@@ -72,7 +74,9 @@ func (x *exchange) send(status int, body []byte) {
 }
 
 func (x *exchange) sendAs(status int, contentType string, body []byte) {
-	x.c.Writer.Header().Set("Content-Type", contentType)
+	h := x.c.Writer.Header()
+	h["Content-Type"] = []string{contentType}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.c.Writer.WriteHeader(status)
 	_, _ = x.c.Writer.Write(body) // the client is gone: nobody is left to tell
 }

@@ -9,17 +9,8 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/dualmint/dualmint/internal/m2m"
 )
-
-// around wraps every request: it begins the exchange, catches panics and writes the one log line.
-func (a *api) around(c *gin.Context) {
-	x := a.begin(c)
-	defer a.finish(x)
-	c.Next()
-}
 
 // finish is deferred. A panic is answered with a 500 that says nothing; when an answer had begun already, the connection is cut, so
 // that half an answer is never taken for a whole one.
@@ -114,7 +105,7 @@ func panicCause(p any) error {
 	for {
 		f, more := frames.Next()
 		at = append(at, fmt.Sprintf("%s:%d", f.Function, f.Line))
-		if !more || strings.Contains(f.Function, "(*api).around") {
+		if !more || strings.Contains(f.Function, "(*api).probe") {
 			break
 		}
 	}

@@ -19,7 +19,6 @@ type handle func(x *exchange) error
 
 // routes is the whole surface. Who may call is said here: operator is the instance key alone, do leaves it to the handler.
 func (a *api) routes(e *gin.Engine) {
-	e.Use(a.around)
 	admin := area{nobody: errInstanceKey, form: true}
 	reports := area{nobody: errInstanceKey}
 	tokens := area{nobody: errMachineSecret}
@@ -69,10 +68,11 @@ func (a *api) do(in area, f handle) gin.HandlerFunc {
 	})
 }
 
-// probe runs a handler without any limit.
+// probe runs a handler without any limit. It begins the exchange, catches panics and writes the one log line.
 func (a *api) probe(f handle) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		x := exchangeOf(c)
+		x := a.begin(c)
+		defer a.finish(x)
 		if err := f(x); err != nil {
 			a.fail(x, err)
 		}

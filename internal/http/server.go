@@ -54,6 +54,8 @@ type api struct {
 	answers answers
 	limits  *limiters
 	buffers sync.Pool // of *bytes.Buffer: request and answer of a verification
+
+	noSniff, noStore []string // values of headers that every answer has, shared by all of them
 }
 
 // New makes the handler of the whole API. It is safe for concurrent use.
@@ -61,7 +63,7 @@ func New(d Deps) http.Handler {
 	if d.OpenAPI == nil {
 		d.OpenAPI = openAPI
 	}
-	a := &api{Deps: d, answers: newAnswers(), limits: newLimiters(d.Limits)}
+	a := &api{Deps: d, answers: newAnswers(), limits: newLimiters(d.Limits), noSniff: []string{"nosniff"}, noStore: []string{"no-store"}}
 	a.buffers.New = func() any { return bytes.NewBuffer(make([]byte, 0, bufferSize)) }
 	return a.engine()
 }

@@ -40,7 +40,8 @@ func New(p Prefix) Text {
 			}
 		}
 	}
-	return Text(append(out, checksum(out)...))
+	sum := checksum(string(out))
+	return Text(append(out, sum[:]...))
 }
 
 // WellFormed tells whether s is a credential that New could have made with this prefix: length, characters, checksum. It
@@ -55,19 +56,22 @@ func WellFormed(p Prefix, s string) bool {
 		}
 	}
 	body, sum := s[:len(s)-checksumLength], s[len(s)-checksumLength:]
-	want := checksum([]byte(body))
-	return sum == string(want)
+	want := checksum(body)
+	return sum == string(want[:])
 }
 
 // checksum is the CRC-32 (IEEE) of body in base62, most significant digit first, padded with zeros to six characters.
-func checksum(body []byte) []byte {
-	n := crc32.ChecksumIEEE(body)
-	var out [checksumLength]byte
+func checksum(body string) (out [checksumLength]byte) {
+	n := ^uint32(0)
+	for i := range len(body) { // crc32.ChecksumIEEE of a string, without a copy on the heap
+		n = crc32.IEEETable[byte(n)^body[i]] ^ n>>8
+	}
+	n = ^n
 	for i := checksumLength - 1; i >= 0; i-- {
 		out[i] = alphabet[n%62]
 		n /= 62
 	}
-	return out[:]
+	return out
 }
 
 func isBase62(c byte) bool {
@@ -80,7 +84,13 @@ func isBase62(c byte) bool {
 type Hash [sha256.Size]byte
 
 // HashOf hashes a credential.
-func HashOf(t Text) Hash { return sha256.Sum256([]byte(t)) }
+func HashOf(t Text) Hash {
+	var buffer [64]byte // what we make has 41 characters; a longer one goes over the heap
+	if len(t) <= len(buffer) {
+		return sha256.Sum256(buffer[:copy(buffer[:], t)])
+	}
+	return sha256.Sum256([]byte(t))
+}
 
 // Presentable tells whether s can be a credential at all: not empty, not over-long, visible ASCII (R11).
 func Presentable(s string, limit int) bool {

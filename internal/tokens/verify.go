@@ -15,14 +15,18 @@ import (
 // Verify tells whether the holder of the credential caller may use this token, and bills it if so. m2m.ErrUnauthenticated: the
 // caller is nobody. m2m.ErrRefused: the token is not good, or not for this caller; never why (R17). Anything else: cannot tell now.
 func (s *Service) Verify(ctx context.Context, caller, token secret.Text) (m2m.Record, error) {
-	records, err := s.VerifyAll(ctx, caller, []secret.Text{token})
+	presented, err := s.present(ctx, token)
 	if err != nil {
 		return m2m.Record{}, err
 	}
-	if records[0] == nil {
+	verdicts, err := s.check(ctx, []Check{{Caller: secret.HashOf(caller), Token: presented}})
+	if err != nil {
+		return m2m.Record{}, err
+	}
+	if verdicts[0].Record == nil {
 		return m2m.Record{}, m2m.ErrRefused
 	}
-	return *records[0], nil
+	return *verdicts[0].Record, nil
 }
 
 // VerifyAll is Verify for many tokens and one caller, authenticated once. The answers are in the order of the tokens; nil is a
@@ -39,6 +43,20 @@ func (s *Service) VerifyAll(ctx context.Context, caller secret.Text, tokens []se
 		checks[i] = Check{Caller: who, Token: presented}
 	}
 	// 2. Caller, look-up, expiry, revocation, living machine, key, scope rule; counted in the same commit.
+	verdicts, err := s.check(ctx, checks)
+	if err != nil {
+		return nil, err
+	}
+	// 3. The answer.
+	out := make([]*m2m.Record, len(verdicts))
+	for i, v := range verdicts {
+		out[i] = v.Record
+	}
+	return out, nil
+}
+
+// check asks the questions of one caller. There are as many answers as questions, or an error.
+func (s *Service) check(ctx context.Context, checks []Check) ([]Verdict, error) {
 	verdicts, err := s.Hot.CheckTokens(ctx, checks)
 	if err != nil {
 		return nil, fmt.Errorf("check tokens: %w", err)
@@ -46,15 +64,12 @@ func (s *Service) VerifyAll(ctx context.Context, caller secret.Text, tokens []se
 	if len(verdicts) != len(checks) {
 		return nil, fmt.Errorf("check tokens: %d answers to %d questions: %w", len(verdicts), len(checks), m2m.ErrUnavailable)
 	}
-	// 3. The answer.
-	out := make([]*m2m.Record, len(verdicts))
-	for i, v := range verdicts {
-		if !v.CallerKnown {
+	for i := range verdicts {
+		if !verdicts[i].CallerKnown {
 			return nil, m2m.ErrUnauthenticated
 		}
-		out[i] = v.Record
 	}
-	return out, nil
+	return verdicts, nil
 }
 
 // present dispatches by shape alone. A token that its mode refuses becomes the zero Token, which is found nowhere: its caller is
