@@ -71,11 +71,11 @@ func TestTenTimesTheLoadIsBoundedAndLeavesNothingBehind(t *testing.T) {
 					}
 					time.Sleep(time.Millisecond)
 				}
-				time.Sleep(time.Second)
+				time.Sleep(bound)
 				start := time.Now()
 				_, err := g.CheckTokens(t.Context(), []Check{{}})
-				if took := time.Since(start); err != nil || took > 100*time.Millisecond {
-					t.Errorf("a second after the rush a lone call gets %v after %v", err, took)
+				if took := time.Since(start); err != nil || took > 2*time.Millisecond {
+					t.Errorf("after the rush a lone call gets %v after %v", err, took)
 				}
 				requests.Wait()
 				slices.Sort(accepted)
