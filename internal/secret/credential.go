@@ -64,7 +64,7 @@ func WellFormed(p Prefix, s string) bool {
 func checksum(body string) (out [checksumLength]byte) {
 	n := ^uint32(0)
 	for i := range len(body) { // crc32.ChecksumIEEE of a string, without a copy on the heap
-		n = crc32.IEEETable[byte(n)^body[i]] ^ n>>8
+		n = crc32.IEEETable[byte(n&0xff)^body[i]] ^ n>>8
 	}
 	n = ^n
 	for i := checksumLength - 1; i >= 0; i-- {
