@@ -10,7 +10,11 @@ import (
 func (g *Group[K, Q, A]) answerAll(items []*item[Q, A]) {
 	questions := items[0].questions
 	if len(items) > 1 {
-		questions = make([]Q, 0, g.options.MaxBatch)
+		n := 0
+		for _, i := range items {
+			n += len(i.questions)
+		}
+		questions = make([]Q, 0, n)
 		for _, i := range items {
 			questions = append(questions, i.questions...)
 		}

@@ -51,7 +51,7 @@ func Parse(data []byte, maxDepth int) (Object, error) {
 		return nil, ErrSyntax
 	}
 	text := string(data) // the names are parts of it: one allocation for all of them
-	out := make(Object, 0, 12)
+	out := make(Object, 0, min(bytes.Count(data, []byte{':'}), 12))
 	for i = skipSpace(data, i+1); data[i] != '}'; i = skipSpace(data, i) {
 		if data[i] == ',' {
 			i = skipSpace(data, i+1)

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -80,6 +81,7 @@ func (p *process) start() error {
 
 // stop ends it, by its process id.
 func (p *process) stop() error {
+	defer p.complain()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
@@ -89,6 +91,15 @@ func (p *process) stop() error {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 	return fmt.Errorf("process %d did not stop", p.cmd.Process.Pid)
+}
+
+// complain shows what it wrote about what went wrong, and the end of it at that.
+func (p *process) complain() {
+	lines := strings.Split(strings.TrimSpace(p.log.String()), "\n")
+	lines = slices.DeleteFunc(lines, func(l string) bool { return !strings.Contains(l, "WARN") && !strings.Contains(l, "ERROR") })
+	for _, l := range lines[max(0, len(lines)-5):] {
+		_, _ = fmt.Fprintln(os.Stderr, l)
+	}
 }
 
 // startEcho runs this program as the echo.
