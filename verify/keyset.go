@@ -1,0 +1,146 @@
+package verify
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+)
+
+const (
+	coolDown   = 30 * time.Second // between fetches that nobody but an unknown kid asks for (R33)
+	retryAfter = 5 * time.Second  // after a fetch that failed
+	minFresh   = time.Minute      // whatever max-age says
+	maxFresh   = 24 * time.Hour
+	maxUnknown = 1024 // unknown kids that are remembered
+)
+
+// keys is one key set as it was fetched. It is never changed.
+type keys struct {
+	byID    map[m2m.KeyID]ed25519.PublicKey
+	etag    string
+	at      time.Time     // when the issuer last said that it is the set
+	freshIn time.Duration // how long after at it needs no look
+}
+
+// keySet is the issuer's key set, kept current. It answers from memory; a set that is no longer fresh is fetched in the background
+// while the last good one serves, up to MaxStale (R35). Fetches are one at a time. Safe for concurrent use.
+type keySet struct {
+	config Config
+	ctx    context.Context //nolint:containedctx // the life of the Verifier, for fetches in the background
+	done   *sync.WaitGroup
+	held   atomic.Pointer[keys]
+
+	mu      sync.Mutex // guards what follows
+	flight  *flight    // the fetch under way, or nil
+	tried   time.Time  // when the last fetch ended
+	unknown map[m2m.KeyID]time.Time
+}
+
+type flight struct {
+	ended chan struct{}
+	err   error // read after ended
+}
+
+func newKeySet(ctx context.Context, c Config, done *sync.WaitGroup) *keySet {
+	return &keySet{config: c, ctx: ctx, done: done, unknown: map[m2m.KeyID]time.Time{}}
+}
+
+// PublicKey finds a key in the set that is held.
+func (k *keySet) PublicKey(kid m2m.KeyID) (ed25519.PublicKey, bool) {
+	set := k.held.Load()
+	if set == nil {
+		return nil, false
+	}
+	key, ok := set.byID[kid]
+	return key, ok
+}
+
+// current gives the set to verify with. The very first call waits for it; later ones never do.
+func (k *keySet) current(ctx context.Context) (*keys, error) {
+	set := k.held.Load()
+	now := k.config.Now()
+	if set != nil && now.Before(set.at.Add(set.freshIn)) {
+		return set, nil
+	}
+	if set != nil && now.Before(set.at.Add(k.config.MaxStale)) {
+		k.start(retryAfter) //nolint:contextcheck // a fetch outlives the request that wants it
+		return set, nil
+	}
+	f := k.start(retryAfter) //nolint:contextcheck // a fetch outlives the request that wants it
+	if f == nil {
+		return nil, fmt.Errorf("%w: no key set of the issuer is at hand", ErrUnavailable)
+	}
+	if err := f.wait(ctx); err != nil {
+		return nil, err
+	}
+	return k.held.Load(), nil
+}
+
+// learn fetches the set again for a kid that it does not have, at most once per cool-down whatever the kids are, and not at all for one
+// that was looked for a short while ago (R33). A nil error says only that there is nothing more to wait for.
+func (k *keySet) learn(ctx context.Context, kid m2m.KeyID) error {
+	now := k.config.Now()
+	k.mu.Lock()
+	at, known := k.unknown[kid]
+	if known && now.Before(at.Add(coolDown)) {
+		k.mu.Unlock()
+		return nil
+	}
+	if len(k.unknown) >= maxUnknown {
+		clear(k.unknown)
+	}
+	k.unknown[kid] = now
+	k.mu.Unlock()
+	f := k.start(coolDown) //nolint:contextcheck // a fetch outlives the request that wants it
+	if f == nil {
+		return nil
+	}
+	return f.wait(ctx)
+}
+
+// start begins a fetch, or joins the one under way. Nil: the last one ended less than pause ago.
+func (k *keySet) start(pause time.Duration) *flight {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.flight != nil {
+		return k.flight
+	}
+	if !k.tried.IsZero() && k.config.Now().Before(k.tried.Add(pause)) || k.ctx.Err() != nil {
+		return nil
+	}
+	f := &flight{ended: make(chan struct{})}
+	k.flight = f
+	k.done.Go(func() {
+		ctx, cancel := context.WithTimeout(k.ctx, k.config.Timeout)
+		defer cancel()
+		set, err := k.fetch(ctx, k.held.Load())
+		if err == nil {
+			k.held.Store(set)
+		}
+		k.mu.Lock()
+		k.flight, k.tried, f.err = nil, k.config.Now(), err
+		k.mu.Unlock()
+		close(f.ended)
+	})
+	return f
+}
+
+// end waits until no fetch can begin any more. The context has ended before.
+func (k *keySet) end() {
+	k.mu.Lock() // start looks at the context under this lock
+	defer k.mu.Unlock()
+}
+
+func (f *flight) wait(ctx context.Context) error {
+	select {
+	case <-f.ended:
+		return f.err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+}

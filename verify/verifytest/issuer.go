@@ -1,0 +1,270 @@
+// Package verifytest is an issuer for the tests of services that receive Dualmint tokens: in memory, on loopback, with good tokens and bad
+// ones of both kinds.
+//
+//	issuer := verifytest.NewIssuer(t)
+//	v, err := verify.New(issuer.Config())
+//	...
+//	req.Header.Set("Authorization", "Bearer "+issuer.JWT(verifytest.Token{}))     // accepted
+//	req.Header.Set("Authorization", "Bearer "+issuer.Opaque(verifytest.Expired()) // refused
+//
+// Start reading at issuer.go.
+package verifytest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	jwtmode "github.com/dualmint/dualmint/internal/jwt"
+	"github.com/dualmint/dualmint/internal/keys"
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+	"github.com/dualmint/dualmint/verify"
+)
+
+// The machines of the tests: Receiver is the service under test, Caller calls it, Stranger is somebody else.
+const (
+	Receiver = "mch_verifytestreceiver000000000"
+	Caller   = "mch_verifytestcaller00000000000"
+	Stranger = "mch_verifyteststranger000000000"
+)
+
+// Token says what a token is to say. The zero Token is a good one: from Caller, for Receiver, for an hour.
+type Token struct {
+	Machine string        // who calls; empty: Caller
+	Scopes  []string      // whom it may call; nil: Receiver
+	Claims  any           // encoded as JSON; nil: none
+	Life    time.Duration // from now; 0: one hour; negative: expired since then
+}
+
+// Expired is a token that is not good any more.
+func Expired() Token { return Token{Life: -time.Hour} }
+
+// ForStranger is a token that Receiver may not use.
+func ForStranger() Token { return Token{Scopes: []string{Stranger}} }
+
+// Issuer is a running issuer. Safe for concurrent use.
+type Issuer struct {
+	URL    string // the issuer of its JWTs, and where it listens
+	tb     testing.TB
+	secret secret.Text
+	mode   m2m.Mode
+	kid    m2m.KeyID
+	key    ed25519.PrivateKey
+
+	mu      sync.Mutex // guards what follows
+	opaque  map[string]m2m.Grant
+	jwts    map[string]m2m.Grant
+	revoked map[string]bool
+	down    bool
+	fetches int
+	batches int
+}
+
+// NewIssuer starts an issuer that ends with the test.
+func NewIssuer(tb testing.TB) *Issuer {
+	tb.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	kid, err := keys.Thumbprint(public)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	i := &Issuer{
+		tb: tb, secret: secret.New(secret.MachineSecret), kid: kid, key: private,
+		opaque: map[string]m2m.Grant{}, jwts: map[string]m2m.Grant{}, revoked: map[string]bool{},
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/jwks.json", i.serveKeys)
+	mux.HandleFunc("POST /v1/m2m_tokens/verify_batch", i.serveVerify)
+	server := httptest.NewServer(mux)
+	tb.Cleanup(server.Close)
+	i.URL = server.URL
+	i.mode = jwtmode.New(jwtmode.Deps{Issuer: i.URL, Signer: i, PublicKeys: i, Now: time.Now}) //nolint:forbidigo // a test's issuer has the real clock
+	return i
+}
+
+// Config is what the service under test passes to verify.New.
+func (i *Issuer) Config() verify.Config {
+	return verify.Config{Issuer: i.URL, Machine: Receiver, Secret: i.secret.Reveal()}
+}
+
+// JWT mints a JWT.
+func (i *Issuer) JWT(t Token) string {
+	i.tb.Helper()
+	g := i.grant(t)
+	minted, err := i.mode.Mint(i.tb.Context(), g)
+	if err != nil {
+		i.tb.Fatalf("mint a JWT: %v", err)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.jwts[minted.Bearer.Reveal()] = g
+	return minted.Bearer.Reveal()
+}
+
+// Opaque mints an opaque token.
+func (i *Issuer) Opaque(t Token) string {
+	i.tb.Helper()
+	bearer := secret.New(secret.OpaqueToken).Reveal()
+	g := i.grant(t)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.opaque[bearer] = g
+	return bearer
+}
+
+// Forged is a JWT that says what JWT(t) says, signed with another key under this issuer's kid.
+func (i *Issuer) Forged(t Token) string {
+	i.tb.Helper()
+	good := i.JWT(t)
+	signed := good[:strings.LastIndexByte(good, '.')]
+	_, other, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		i.tb.Fatal(err)
+	}
+	return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(other, []byte(signed)))
+}
+
+// Revoke makes every online check refuse the token from now on.
+func (i *Issuer) Revoke(token string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.revoked[token] = true
+}
+
+// SetDown makes the issuer answer 503 to everything, or work again.
+func (i *Issuer) SetDown(down bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.down = down
+}
+
+// Asked tells how often the key set was fetched, and how many calls about tokens came.
+func (i *Issuer) Asked() (keySet, tokens int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.fetches, i.batches
+}
+
+func (i *Issuer) grant(t Token) m2m.Grant {
+	i.tb.Helper()
+	now := time.Now().UTC() //nolint:forbidigo // a test's issuer has the real clock
+	g := m2m.Grant{ID: m2m.NewTokenID(), Machine: m2m.MachineID(orElse(t.Machine, Caller)), Scopes: m2m.Scopes{Receiver}}
+	if t.Scopes != nil {
+		g.Scopes = m2m.Scopes{}
+		for _, s := range t.Scopes {
+			g.Scopes = append(g.Scopes, m2m.MachineID(s))
+		}
+	}
+	if t.Claims != nil {
+		text, err := json.Marshal(t.Claims)
+		if err != nil {
+			i.tb.Fatalf("encode claims: %v", err)
+		}
+		g.Claims = text
+	}
+	if t.Life == 0 {
+		t.Life = time.Hour
+	}
+	g.IssuedAt = now.Add(min(0, 2*t.Life)).Truncate(time.Second)
+	g.ExpiresAt = now.Add(t.Life).Truncate(time.Second)
+	return g
+}
+
+// Signer is the signing key, for the JWT mode.
+func (i *Issuer) Signer(context.Context) (m2m.KeyID, ed25519.PrivateKey, error) {
+	return i.kid, i.key, nil
+}
+
+// PublicKey is its public half, for the JWT mode.
+func (i *Issuer) PublicKey(kid m2m.KeyID) (ed25519.PublicKey, bool) {
+	public, ok := i.key.Public().(ed25519.PublicKey)
+	return public, ok && kid == i.kid
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func (i *Issuer) serveKeys(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.fetches++
+	if i.down {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	public, _ := i.PublicKey(i.kid)
+	w.Header().Set("ETag", `"1"`)
+	w.Header().Set("Cache-Control", "public, max-age=600")
+	if r.Header.Get("If-None-Match") == `"1"` {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = fmt.Fprintf(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":%q,"x":%q}]}`,
+		i.kid, base64.RawURLEncoding.EncodeToString(public))
+}
+
+func (i *Issuer) serveVerify(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.batches++
+	var body struct {
+		Tokens []string `json:"tokens"`
+	}
+	switch {
+	case i.down:
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case r.Header.Get("Authorization") != "Bearer "+i.secret.Reveal():
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	case json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<20)).Decode(&body) != nil:
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	results := make([]any, len(body.Tokens))
+	for n, t := range body.Tokens {
+		results[n] = i.look(t)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"results": results})
+}
+
+// look answers for one token as the real issuer does. The caller holds mu.
+func (i *Issuer) look(token string) any {
+	g, opaque := i.opaque[token]
+	format := m2m.Opaque
+	if !opaque {
+		g, format = i.jwts[token], m2m.JWT
+	}
+	if g.ID == "" || i.revoked[token] || g.Expired(time.Now()) || !slices.Contains(g.Scopes, Receiver) { //nolint:forbidigo // a test's issuer has the real clock
+		return map[string]any{"errors": []any{map[string]string{"code": "resource_not_found"}}}
+	}
+	claims := json.RawMessage("null")
+	if g.Claims != nil {
+		claims = json.RawMessage(g.Claims)
+	}
+	return map[string]any{
+		"object": "machine_to_machine_token", "id": g.ID, "subject": g.Machine, "scopes": g.Scopes, "claims": claims, "revoked": false,
+		"revocation_reason": nil, "expired": false, "expiration": g.ExpiresAt.UnixMilli(), "last_used_at": nil,
+		"created_at": g.IssuedAt.UnixMilli(), "updated_at": g.IssuedAt.UnixMilli(), "token_format": format,
+	}
+}
