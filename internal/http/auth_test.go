@@ -22,6 +22,9 @@ func adminRoutes() [][3]string {
 		{"POST", "/v1/machines/" + a + "/secret_key/rotate", `{"previous_token_ttl":0}`},
 		{"POST", "/v1/machines/" + a + "/scopes", `{"to_machine_id":"` + b + `"}`},
 		{"DELETE", "/v1/machines/" + a + "/scopes/" + b, ""},
+		{"GET", "/v1/keys", ""},
+		{"POST", "/v1/keys/rotate", `{}`},
+		{"POST", "/v1/keys/" + string(kidA) + "/compromise", ""},
 		{"GET", "/v1/audit", ""},
 	}
 }
@@ -52,8 +55,8 @@ func TestAdministrativeRoutesOpenToTheInstanceKeyAlone(t *testing.T) {
 			wantError(t, w.call(r[0], r[1], goodToken, r[2]), 401, "clerk_key_invalid", "") // R2: one kind presented as another
 			cookie := func(r *http.Request) { r.Header.Set("Cookie", "__Host-session=x; __session="+instanceKey.Reveal()) }
 			wantError(t, w.call(r[0], r[1], "", r[2], cookie), 401, "authentication_invalid", "")
-			if len(w.machines.calls) > 0 {
-				t.Errorf("the service was asked: %v", w.machines.calls)
+			if len(w.machines.calls)+len(w.keys.did) > 0 {
+				t.Errorf("the service was asked: %v %v", w.machines.calls, w.keys.did)
 			}
 			if got := w.call(r[0], r[1], instanceKey, r[2]); got.Code != 200 {
 				t.Errorf("instance key: %d %s", got.Code, got.Body)
@@ -114,9 +117,12 @@ func TestUnknownFieldsAreRefusedOnEveryRoute(t *testing.T) {
 			continue
 		}
 		for _, name := range []string{"id", "instance_id", "subject", "machine_id", "Name", "Token", "caller", "__proto__"} {
+			if r[2] == "" {
+				r[2] = "{}"
+			}
 			w := newWorld(t)
 			who, status, code := secretB, 400, "request_body_invalid"
-			if strings.HasPrefix(r[1], "/v1/machines") {
+			if strings.HasPrefix(r[1], "/v1/machines") || strings.HasPrefix(r[1], "/v1/keys") {
 				who, status, code = instanceKey, 422, "form_param_unknown"
 			}
 			body := strings.TrimSuffix(r[2], "}") + `,"` + name + `":"` + string(idB) + `"}`

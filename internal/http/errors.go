@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/dualmint/dualmint/internal/keys"
 	"github.com/dualmint/dualmint/internal/m2m"
 )
 
@@ -27,6 +28,11 @@ var (
 	errInternal      = errors.New("internal")
 )
 
+const (
+	codeTooSoon    = "rotation_too_soon"
+	messageTooSoon = "Rotation too soon"
+)
+
 // answer is the public side of an error. Its body is built once, up to the trace id.
 type answer struct {
 	is     error
@@ -40,6 +46,7 @@ type answers []answer
 // is the last one, with the cause in the log only. Doubt comes first: an error that is also "cannot tell now" is that.
 func newAnswers() answers {
 	const busy = "The service cannot answer at this moment. Try again after the time in Retry-After."
+	const tooSoon = "Verifiers may not have the next key yet."
 	row := func(is error, status int, code, message, long string) answer {
 		problem := problem{Code: code, Message: message, LongMessage: long}
 		return answer{is: is, status: status, body: envelope(problem)}
@@ -63,6 +70,7 @@ func newAnswers() answers {
 		row(m2m.ErrNotFound, 404, "resource_not_found", "Resource not found", "There is no such resource."),
 		row(errNoRoute, 404, "resource_not_found", "Resource not found", "There is nothing at this address."),
 		row(errNoMethod, 405, "method_not_allowed", "Method not allowed", "This address answers only the methods in the Allow header."),
+		row(keys.ErrTooSoon, 409, codeTooSoon, messageTooSoon, tooSoon), // withSafeDate says more
 		row(m2m.ErrConflict, 409, "conflict", "Conflict", "It exists already."),
 		row(errBodyTooLarge, 413, "request_body_too_large", "Request body too large", "The request body is larger than this call allows."),
 		row(errContentType, 415, "unsupported_content_type", "Unsupported content type",
@@ -106,7 +114,11 @@ func (a *api) fail(x *exchange, err error) {
 	if e.status >= http.StatusInternalServerError {
 		x.cause = err
 	}
-	x.send(e.status, x.withTrace(e.body))
+	body := e.body
+	if soon, ok := errors.AsType[*keys.TooSoonError](err); ok && e.is == keys.ErrTooSoon {
+		body = withSafeDate(soon)
+	}
+	x.send(e.status, x.withTrace(body))
 }
 
 // problem is one entry of the errors array.
@@ -120,7 +132,8 @@ type problem struct {
 const traceMember = `,"clerk_trace_id":"`
 
 type meta struct {
-	ParamName string `json:"param_name"`
+	ParamName *string `json:"param_name,omitempty"` // may be empty: so are names of fields
+	SafeFrom  int64   `json:"safe_from,omitempty"`
 }
 
 // envelope is the body of an error answer up to the trace id.

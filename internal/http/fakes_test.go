@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -248,10 +249,38 @@ func (f *fakeAudit) AuditEntries(_ context.Context, q audit.Query) ([]audit.Entr
 
 type fakeKeys struct {
 	document keys.Document
+	did      []string
 	fail     error
 }
 
 func (f *fakeKeys) JWKS(context.Context) (keys.Document, error) { return f.document, f.fail }
+
+const kidA, kidB = m2m.KeyID("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"), m2m.KeyID("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4B")
+
+func (f *fakeKeys) Overview(context.Context) (keys.Overview, error) {
+	a := keys.Key{ID: kidA, State: keys.Compromised, CreatedAt: noon, ActivatedAt: noon.Add(time.Hour), CompromisedAt: noon.Add(2 * time.Hour)}
+	b := keys.Key{ID: kidB, State: keys.Active, CreatedAt: noon, ActivatedAt: noon.Add(2 * time.Hour)}
+	return keys.Overview{
+		Now: noon, SafeToRotate: noon.Add(time.Minute), Policy: keys.DefaultPolicy(24 * time.Hour),
+		Keys: []keys.Forecast{
+			{Key: a, Signed: keys.Signed{Tokens: 7, Until: noon.Add(3 * time.Hour)}},
+			{Key: b, Signed: keys.Signed{Tokens: keys.CountedTokens, Until: noon}, ActiveUntil: noon.Add(4 * time.Hour), RemovableFrom: noon.Add(5 * time.Hour)},
+		},
+	}, f.fail
+}
+
+func (f *fakeKeys) Rotate(_ context.Context, by m2m.Actor, force bool) error {
+	f.did = append(f.did, fmt.Sprint("rotate ", force, " ", by.Kind))
+	return f.fail
+}
+
+func (f *fakeKeys) Compromise(_ context.Context, by m2m.Actor, kid m2m.KeyID) error {
+	f.did = append(f.did, fmt.Sprint("compromise ", kid, " ", by.Kind))
+	if kid != kidA {
+		return m2m.ErrNotFound
+	}
+	return f.fail
+}
 
 // world is the API over fakes, with its log.
 type world struct {

@@ -61,7 +61,7 @@ func (x *exchange) failFields(list faults) {
 	problems := make([]problem, len(list))
 	for i, f := range list {
 		name := shorten(f.Field)
-		problems[i] = problem{Code: code(f.Reason), Message: f.Message, LongMessage: "`" + name + "` " + f.Message + ".", Meta: &meta{ParamName: name}}
+		problems[i] = problem{Code: code(f.Reason), Message: f.Message, LongMessage: "`" + name + "` " + f.Message + ".", Meta: &meta{ParamName: &name}}
 	}
 	x.send(status, x.withTrace(envelope(problems...)))
 }

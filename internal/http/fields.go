@@ -121,6 +121,19 @@ func (f *fields) integer(name string, onNull null, least, most int64) *int64 {
 	return &n
 }
 
+// flag gives a truth value; absent is false.
+func (f *fields) flag(name string, onNull null) bool {
+	v, ok := f.value(name, onNull)
+	if !ok {
+		return false
+	}
+	b, ok := v.Bool()
+	if !ok {
+		f.faults.add(name, m2m.WrongType, "must be true or false")
+	}
+	return b
+}
+
 // number gives any finite number, or nil.
 func (f *fields) number(name string, onNull null) *float64 {
 	v, ok := f.value(name, onNull)

@@ -42,6 +42,10 @@ func (a *api) routes(e *gin.Engine) {
 		e.POST(prefix+"/:token_id/revoke", a.do(tokens, a.revokeToken))
 	}
 
+	e.GET("/v1/keys", a.operator(admin, a.listKeys))
+	e.POST("/v1/keys/rotate", a.operator(admin, a.rotateKeys))
+	e.POST("/v1/keys/:kid/compromise", a.operator(admin, a.compromiseKey))
+
 	e.GET("/v1/usage", a.do(reports, a.usage))
 	e.GET("/v1/audit", a.operator(reports, a.audit))
 

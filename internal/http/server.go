@@ -33,7 +33,7 @@ type Deps struct {
 	Tokens   Tokens
 	Usage    UsageReports
 	Audit    AuditLog
-	Keys     KeySet
+	Keys     Keys
 	// Ready tells whether this process can serve: database reachable and migrated, master key fits, clocks agree.
 	Ready    func(ctx context.Context) error
 	Instance m2m.InstanceID

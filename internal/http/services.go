@@ -66,6 +66,19 @@ type AuditLog interface {
 	AuditEntries(ctx context.Context, q audit.Query) ([]audit.Entry, error)
 }
 
+// Keys serves the key set, and lets the operator see and move the signing keys.
+type Keys interface {
+	KeySet
+	Ring
+}
+
+// Ring is the operator's hand on the signing keys. keys.ErrTooSoon: rotating now would break verifiers. m2m.ErrNotFound: no such key.
+type Ring interface {
+	Overview(ctx context.Context) (keys.Overview, error)
+	Rotate(ctx context.Context, by m2m.Actor, force bool) error
+	Compromise(ctx context.Context, by m2m.Actor, kid m2m.KeyID) error
+}
+
 // KeySet gives the published key set. m2m.ErrUnavailable: the copy is too old to be served.
 type KeySet interface {
 	JWKS(ctx context.Context) (keys.Document, error)

@@ -34,6 +34,11 @@ func AppendString(to []byte, s string) []byte {
 	return out
 }
 
+// Bool gives true or false, and whether the value is one of them.
+func (v Value) Bool() (b, ok bool) {
+	return string(v) == "true", string(v) == "true" || string(v) == "false"
+}
+
 // Int gives a JSON number written as an integer, without fraction or exponent, that fits an int64.
 func (v Value) Int() (int64, bool) {
 	n, err := strconv.ParseInt(string(v), 10, 64)

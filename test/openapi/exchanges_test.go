@@ -26,6 +26,7 @@ func TestEveryAnswerIsAsDescribed(t *testing.T) {
 	w.tokens(t, "/m2m_tokens")
 	w.tokens(t, "/v1/m2m_tokens")
 	w.public(t)
+	w.keys(t)
 	w.reports(t)
 	w.refusals(t)
 
@@ -119,6 +120,26 @@ func (w *witness) public(t *testing.T) {
 	}
 }
 
+// keys lets the operator see and move the signing keys. The announced key is too young for a rotation that breaks nobody.
+func (w *witness) keys(t *testing.T) {
+	t.Helper()
+	const list, rotate = "/v1/keys", "/v1/keys/rotate"
+	key := w.InstanceKey
+	var ring struct {
+		Data []struct{ Kid string }
+	}
+	w.send(t, 200, "GET", list, key, "").Into(t, &ring)
+	for _, body := range []string{"", "null", "{}", `{"force":false}`, `{"force":null}`} {
+		w.send(t, 409, "POST", rotate, key, body)
+	}
+	w.send(t, 200, "POST", rotate, key, `{"force":true}`)
+	for _, body := range []string{"", "null", "{}"} {
+		w.send(t, 200, "POST", list+"/"+ring.Data[0].Kid+"/compromise", key, body)
+	}
+	w.send(t, 200, "GET", list, key, "")
+	w.send(t, 422, "POST", rotate, key, `{"force":1}`)
+}
+
 func (w *witness) reports(t *testing.T) {
 	t.Helper()
 	hour := time.Now().UTC().Truncate(time.Hour)
@@ -149,7 +170,7 @@ func (w *witness) refusals(t *testing.T) {
 	t.Helper()
 	m := w.NewMachine(t, "refused")
 	for _, op := range w.about.Operations() {
-		path := strings.NewReplacer("{machine_id}", nobodysMachine, "{other_machine_id}", nobodysMachine, "{token_id}", nobodysToken).Replace(op.Path)
+		path := strings.NewReplacer("{machine_id}", nobodysMachine, "{other_machine_id}", nobodysMachine, "{token_id}", nobodysToken, "{kid}", "kid_0").Replace(op.Path)
 		fits := w.InstanceKey // a credential that the operation takes
 		if !takes(op, "instanceKey") {
 			fits = m.SecretKey

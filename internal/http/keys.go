@@ -1,0 +1,148 @@
+package httpapi
+
+import (
+	"strings"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/keys"
+	"github.com/dualmint/dualmint/internal/m2m"
+)
+
+// keyList is the ring as its operator sees it. Past dates end in _at, planned ones in _from and _until.
+type keyList struct {
+	Object       string      `json:"object"`
+	Data         []keyObject `json:"data"`
+	SafeToRotate int64       `json:"safe_to_rotate_from"`
+	Bounds       keyBounds   `json:"bounds"`
+}
+
+type keyObject struct {
+	Object        string     `json:"object"`
+	KeyID         string     `json:"kid"`
+	State         keys.State `json:"state"`
+	AnnouncedAt   int64      `json:"announced_at"`
+	ActivatedAt   *int64     `json:"activated_at"`
+	RetiredAt     *int64     `json:"retired_at"`
+	RemovedAt     *int64     `json:"removed_at"`
+	CompromisedAt *int64     `json:"compromised_at"`
+	ActiveFrom    *int64     `json:"active_from"`
+	ActiveUntil   *int64     `json:"active_until"`
+	RemovableFrom *int64     `json:"removable_from"`
+	LivingTokens  int64      `json:"living_tokens"`
+	MayBeMore     bool       `json:"living_tokens_may_be_more"`
+	LastExpiresAt *int64     `json:"last_token_expires_at"`
+}
+
+// keyBounds is what the dates follow from, in seconds.
+type keyBounds struct {
+	MaxAge            int64 `json:"max_age"`
+	Announced         int64 `json:"announced"`
+	Retiring          int64 `json:"retiring"`
+	Forgotten         int64 `json:"forgotten"`
+	ForgottenLaggards int64 `json:"forgotten_by_laggards"`
+}
+
+// compromised says what happened and until when offline verifiers may still trust the key (R41).
+type compromised struct {
+	Object              string `json:"object"`
+	KeyID               string `json:"kid"`
+	CompromisedAt       int64  `json:"compromised_at"`
+	SigningKeyID        string `json:"signing_kid"`
+	ForgottenAt         int64  `json:"forgotten_at"`
+	ForgottenLaggardsAt int64  `json:"forgotten_by_laggards_at"`
+}
+
+func (a *api) listKeys(x *exchange, _ m2m.Actor) error {
+	o, err := a.Keys.Overview(x.ctx())
+	if err != nil {
+		return err
+	}
+	return x.ok(keyListOf(o))
+}
+
+func (a *api) rotateKeys(x *exchange, by m2m.Actor) error {
+	const field = "force"
+	f, err := x.body(bodyCap, field)
+	if err != nil {
+		return err
+	}
+	force := f.flag(field, nullIsAbsent)
+	if err := f.err(); err != nil {
+		return err
+	}
+	if err := a.Keys.Rotate(x.ctx(), by, force); err != nil {
+		return err
+	}
+	return a.listKeys(x, by)
+}
+
+func (a *api) compromiseKey(x *exchange, by m2m.Actor) error {
+	f, err := x.body(bodyCap)
+	if err != nil {
+		return err
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	kid := m2m.KeyID(x.c.Param("kid"))
+	if err := a.Keys.Compromise(x.ctx(), by, kid); err != nil {
+		return err
+	}
+	o, err := a.Keys.Overview(x.ctx())
+	if err != nil {
+		return err
+	}
+	out := compromised{Object: "signing_key_compromised", KeyID: string(kid)}
+	for _, k := range o.Keys {
+		switch {
+		case k.ID == kid:
+			out.CompromisedAt = millis(k.CompromisedAt)
+			out.ForgottenAt = millis(k.CompromisedAt.Add(o.Policy.ForgottenAfter()))
+			out.ForgottenLaggardsAt = millis(k.CompromisedAt.Add(o.Policy.LaggardsForgetAfter()))
+		case k.State == keys.Active:
+			out.SigningKeyID = string(k.ID)
+		}
+	}
+	return x.ok(out)
+}
+
+func keyListOf(o keys.Overview) keyList {
+	p := o.Policy
+	out := keyList{
+		Object: "signing_keys", Data: make([]keyObject, len(o.Keys)), SafeToRotate: millis(o.SafeToRotate),
+		Bounds: keyBounds{
+			MaxAge: seconds(p.MaxAge), Announced: seconds(p.AnnounceFor()), Retiring: seconds(p.RetireFor()),
+			Forgotten: seconds(p.ForgottenAfter()), ForgottenLaggards: seconds(p.LaggardsForgetAfter()),
+		},
+	}
+	for i, k := range o.Keys {
+		out.Data[i] = keyObject{
+			Object: "signing_key", KeyID: string(k.ID), State: k.State, AnnouncedAt: millis(k.CreatedAt),
+			ActivatedAt: millisOrNull(k.ActivatedAt), RetiredAt: millisOrNull(k.RetiredAt),
+			RemovedAt: millisOrNull(k.RemovedAt), CompromisedAt: millisOrNull(k.CompromisedAt),
+			ActiveFrom: millisOrNull(k.ActiveFrom), ActiveUntil: millisOrNull(k.ActiveUntil), RemovableFrom: millisOrNull(k.RemovableFrom),
+			LivingTokens: k.Signed.Tokens, MayBeMore: k.Signed.Tokens >= keys.CountedTokens, LastExpiresAt: millisOrNull(k.Signed.Until),
+		}
+	}
+	return out
+}
+
+// withSafeDate puts into the answer of a refused rotation why it was refused and the date from which it is safe.
+func withSafeDate(soon *keys.TooSoonError) []byte {
+	why := soon.Error()
+	return envelope(problem{
+		Code: codeTooSoon, Message: messageTooSoon, Meta: &meta{SafeFrom: millis(soon.SafeFrom)},
+		LongMessage: strings.ToUpper(why[:1]) + why[1:] + ". With force it is done now, and verifiers may meet a key that they do not have.",
+	})
+}
+
+// seconds rounds up: a bound that is told must hold.
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
+func millisOrNull(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	ms := millis(t)
+	return &ms
+}
