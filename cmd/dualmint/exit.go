@@ -45,6 +45,8 @@ func codeOf(err error) int {
 	switch {
 	case errors.As(err, &coded):
 		return coded.code
+	case errors.As(err, &answer) && len(answer.Faults) > 0 && answer.Faults[0].Code == "rotation_too_soon":
+		return exitRefused
 	case errors.As(err, &answer):
 		return codeOfStatus(answer.Status)
 	case errors.As(err, &settings):

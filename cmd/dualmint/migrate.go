@@ -51,6 +51,11 @@ func (p *program) migrateStatus() *cobra.Command {
 
 // withDatabase opens the configured database for a command and closes it again.
 func (p *program) withDatabase(f func(*cobra.Command, *store.DB) error) func(*cobra.Command, []string) error {
+	return p.withSettings(func(c *cobra.Command, _ config.Config, db *store.DB) error { return f(c, db) })
+}
+
+// withSettings is withDatabase for a command that needs the settings too.
+func (p *program) withSettings(f func(*cobra.Command, config.Config, *store.DB) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, _ []string) (err error) {
 		settings, err := config.LoadDatabase(p.environ, p.dir)
 		if err != nil {
@@ -69,6 +74,6 @@ func (p *program) withDatabase(f func(*cobra.Command, *store.DB) error) func(*co
 			return err
 		}
 		defer func() { err = errors.Join(err, db.Close()) }()
-		return f(c, db)
+		return f(c, settings, db)
 	}
 }

@@ -41,10 +41,10 @@ func (p *program) run(ctx context.Context, args []string) error {
 
 func (p *program) root() *cobra.Command {
 	root := group("dualmint", "Machine-to-machine tokens of both kinds: revocable opaque tokens and offline JWTs",
-		p.serve(), p.demo(), p.migrate(), p.machines(), p.tokens(), p.usage(), p.jwks(), p.audit(), p.healthcheck(), p.version())
+		p.serve(), p.demo(), p.migrate(), p.machines(), p.tokens(), p.keys(), p.masterKey(), p.usage(), p.jwks(), p.audit(), p.healthcheck(), p.version())
 	root.Long = root.Short + `.
 
-The server's commands (serve, migrate) take every setting from DUALMINT_* variables or a .env file in the working
+The server's commands (serve, migrate, master-key) take every setting from DUALMINT_* variables or a .env file in the working
 directory; .env.example lists them. The others speak HTTP to DUALMINT_URL (default: the configured address) with
 DUALMINT_SECRET_KEY (default: the key file beside the local SQLite database).
 

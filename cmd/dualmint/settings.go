@@ -10,6 +10,9 @@ import (
 	"github.com/dualmint/dualmint/internal/usage"
 )
 
+// leaseOf is for how many refresh intervals a copy of the signing keys is good: two readings may fail in a row.
+const leaseOf = 3
+
 // settings is what serve starts with.
 type settings struct {
 	config.Config
@@ -31,6 +34,7 @@ func (p *program) loadSettings() (settings, error) {
 	faults = append(faults, faultsOf("ALLOWANCES", err)...)
 	policy := keys.DefaultPolicy(c.JWTMaxTTL)
 	policy.Period, policy.MaxAge = c.KeyRotation, c.JWKSMaxAge
+	policy.Refresh, policy.Lease = c.KeyRefresh, leaseOf*c.KeyRefresh
 	if len(faults) == 0 { // otherwise it would judge what was not read
 		faults = append(faults, faultsOf("KEY_ROTATION", policy.Validate())...)
 	}

@@ -27,6 +27,7 @@ var levels = map[string]int{
 	"internal/jwt":        2,
 	"internal/keys":       2,
 	"internal/instance":   2,
+	"internal/masterkey":  2,
 	"internal/machines":   2,
 	"internal/tokens":     2,
 	"internal/usage":      2,

@@ -31,6 +31,7 @@ func (c *Config) check() SettingsError {
 	f.unless(c.RatePerAddress >= 0, "RATE_PER_ADDRESS", "must not be negative")
 	f.unless(seconds(c.JWTMaxTTL, time.Second, m2m.MaxTTL), "JWT_MAX_TTL", "must be whole seconds, from 1s to ten years")
 	f.unless(seconds(c.KeyRotation, time.Hour, m2m.MaxTTL), "KEY_ROTATION", "must be whole seconds, from 1h to ten years")
+	f.unless(c.KeyRefresh >= 100*time.Millisecond && c.KeyRefresh <= 10*time.Minute, "KEY_REFRESH", "must be 100ms to 10m")
 	f.unless(seconds(c.JWKSMaxAge, time.Second, 24*time.Hour), "JWKS_MAX_AGE", "must be whole seconds, from 1s to 24h")
 	f.unless(c.ShutdownGrace >= 0 && c.ShutdownGrace <= time.Hour, "SHUTDOWN_GRACE", "must be 0s to 1h")
 	return SettingsError(f)

@@ -32,6 +32,7 @@ type Config struct {
 	ScopeCheck  m2m.ScopeRule `env:"SCOPE_CHECK"  envDefault:"live" doc:"live: a removed scope is taken from every live token at once; snapshot: tokens keep the scopes of their creation"`
 	JWTMaxTTL   time.Duration `env:"JWT_MAX_TTL"  envDefault:"24h"  doc:"longest life of a JWT"`
 	KeyRotation time.Duration `env:"KEY_ROTATION" envDefault:"720h" doc:"how long a signing key signs"`
+	KeyRefresh  time.Duration `env:"KEY_REFRESH"  envDefault:"10s"  doc:"how often each replica looks at the signing keys; one that could not for three times as long stops publishing and signing"`
 	JWKSMaxAge  time.Duration `env:"JWKS_MAX_AGE" envDefault:"10m" doc:"how long clients may keep the published key set"`
 
 	Writers           int    `env:"WRITERS"             envDefault:"2"     doc:"how many batches of verifications are under way at once, 1 to 4"`

@@ -60,7 +60,7 @@ func Check(ctx context.Context, store Store, sealer *secret.Sealer) error {
 
 // CheckMasterKey tells whether one of the master keys opens the canary (R9). ErrWrongMasterKey: none does.
 func (r Record) CheckMasterKey(sealer *secret.Sealer) error {
-	plain, err := sealer.Open(canaryPlace(r.ID), r.Canary)
+	plain, err := sealer.Open(CanaryPlace(r.ID), r.Canary)
 	if err != nil || string(plain) != canary {
 		return ErrWrongMasterKey
 	}
@@ -75,7 +75,7 @@ func first(ctx context.Context, store Store, sealer *secret.Sealer, issuer strin
 		return Record{}, fmt.Errorf("make instance id: %w", err)
 	}
 	r := Record{ID: m2m.InstanceID("ins_" + id.String()), Issuer: issuer, KeyHash: secret.HashOf(key), CreatedAt: created}
-	r.Canary = sealer.Seal(canaryPlace(r.ID), []byte(canary))
+	r.Canary = sealer.Seal(CanaryPlace(r.ID), []byte(canary))
 	err = store.CreateInstance(ctx, r)
 	if errors.Is(err, m2m.ErrConflict) {
 		return store.Instance(ctx)
@@ -83,6 +83,7 @@ func first(ctx context.Context, store Store, sealer *secret.Sealer, issuer strin
 	return r, err
 }
 
-func canaryPlace(id m2m.InstanceID) secret.Place {
+// CanaryPlace is where the canary of an instance is sealed (R8).
+func CanaryPlace(id m2m.InstanceID) secret.Place {
 	return secret.Place{Table: "instance", ID: string(id)}
 }

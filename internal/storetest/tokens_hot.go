@@ -11,8 +11,10 @@ import (
 
 	"github.com/segmentio/ksuid"
 
+	"github.com/dualmint/dualmint/internal/audit"
 	"github.com/dualmint/dualmint/internal/keys"
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/masterkey"
 	"github.com/dualmint/dualmint/internal/secret"
 	"github.com/dualmint/dualmint/internal/tokens"
 	"github.com/dualmint/dualmint/internal/usage"
@@ -23,6 +25,8 @@ type HotStore interface {
 	tokens.Store
 	usage.Store
 	keys.Store
+	masterkey.Store
+	audit.Store
 }
 
 // Hot is a migrated, empty database under test. What the promises start from is written behind the store's back, in SQL that both
@@ -41,7 +45,7 @@ type OpenHot func(t testing.TB, rule m2m.ScopeRule) Hot
 // TokenPromises runs every promise about tokens, their checks and what is counted.
 func TokenPromises(t *testing.T, open OpenHot) {
 	t.Helper()
-	for _, promises := range []func(*testing.T, OpenHot){checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises, signedPromises} {
+	for _, promises := range []func(*testing.T, OpenHot){checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises, signedPromises, sealedPromises} {
 		promises(t, open)
 	}
 }
