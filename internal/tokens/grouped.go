@@ -29,7 +29,7 @@ type GroupOptions struct {
 
 const (
 	maxBatch      = 256 // what one transaction takes; verify_batch is never larger
-	maxWait       = 800 * time.Millisecond
+	maxWait       = 700 * time.Millisecond // leaves room for what a slow batch takes longer than the one before it, within a second
 	batchDeadline = 5 * time.Second
 )
 
