@@ -56,21 +56,29 @@ func (p *program) keysList() *cobra.Command {
 }
 
 func (p *program) keysRotate() *cobra.Command {
-	var force bool
+	var how struct {
+		Force  bool    `json:"force"`
+		Retire *string `json:"retire"`
+	}
+	var retire string
 	c := &cobra.Command{
 		Use: "rotate", Short: "Let the announced key sign now, ahead of its time", Args: args(cobra.NoArgs),
 		Long: `Nobody has to: keys rotate themselves. A rotation that would break verifiers is refused (exit code 3) with the date from which it
 is safe. For a key that has leaked there is "dualmint keys compromise".`,
 	}
-	c.Flags().BoolVar(&force, "force", false, "rotate although verifiers may not have the next key yet")
+	c.Flags().StringVar(&retire, "retire", "", "only if this key signs now: telling it again does nothing")
+	c.Flags().BoolVar(&how.Force, "force", false, "rotate although verifiers may not have the next key yet")
 	o := p.jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		a, err := p.operator()
 		if err != nil {
 			return err
 		}
+		if retire != "" {
+			how.Retire = &retire
+		}
 		var ring signingKeys
-		text, err := a.post(c.Context(), "/v1/keys/rotate", map[string]bool{"force": force}, &ring)
+		text, err := a.post(c.Context(), "/v1/keys/rotate", how, &ring)
 		if err != nil {
 			return err
 		}

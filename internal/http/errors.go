@@ -115,7 +115,7 @@ func (a *api) fail(x *exchange, err error) {
 		x.cause = err
 	}
 	body := e.body
-	if soon, ok := errors.AsType[*keys.TooSoonError](err); ok && e.is == keys.ErrTooSoon {
+	if soon, ok := errors.AsType[*keys.TooSoonError](err); ok && e.status == http.StatusConflict {
 		body = withSafeDate(soon)
 	}
 	x.send(e.status, x.withTrace(body))

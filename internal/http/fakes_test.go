@@ -269,8 +269,8 @@ func (f *fakeKeys) Overview(context.Context) (keys.Overview, error) {
 	}, f.fail
 }
 
-func (f *fakeKeys) Rotate(_ context.Context, by m2m.Actor, force bool) error {
-	f.did = append(f.did, fmt.Sprint("rotate ", force, " ", by.Kind))
+func (f *fakeKeys) Rotate(_ context.Context, by m2m.Actor, how keys.Rotation) error {
+	f.did = append(f.did, fmt.Sprint("rotate ", how.Force, " ", how.Retire, by.Kind))
 	return f.fail
 }
 

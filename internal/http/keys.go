@@ -61,16 +61,19 @@ func (a *api) listKeys(x *exchange, _ m2m.Actor) error {
 }
 
 func (a *api) rotateKeys(x *exchange, by m2m.Actor) error {
-	const field = "force"
-	f, err := x.body(bodyCap, field)
+	const force, retire = "force", "retire"
+	f, err := x.body(bodyCap, force, retire)
 	if err != nil {
 		return err
 	}
-	force := f.flag(field, nullIsAbsent)
+	how := keys.Rotation{Force: f.flag(force, nullIsAbsent)}
+	if kid := f.text(retire, nullIsAbsent); kid != nil {
+		how.Retire = m2m.KeyID(*kid)
+	}
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := a.Keys.Rotate(x.ctx(), by, force); err != nil {
+	if err := a.Keys.Rotate(x.ctx(), by, how); err != nil {
 		return err
 	}
 	return a.listKeys(x, by)

@@ -29,7 +29,8 @@ func TestTheRingIsShownWithDatesPastAndToCome(t *testing.T) {
 		wantJSON(t, w.call("POST", "/v1/keys/rotate", instanceKey, body), 200, want)
 	}
 	tame, forced := "rotate false instance_key", "rotate true instance_key"
-	if !slices.Equal(w.keys.did, []string{tame, tame, tame, tame, tame, forced}) {
+	wantJSON(t, w.call("POST", "/v1/keys/rotate", instanceKey, `{"retire":"x"}`), 200, want)
+	if !slices.Equal(w.keys.did, []string{tame, tame, tame, tame, tame, forced, "rotate false xinstance_key"}) {
 		t.Error(w.keys.did)
 	}
 	wantError(t, w.call("POST", "/v1/keys/rotate", instanceKey, `{"force":"true"}`), 422, "form_param_type_invalid", "force")

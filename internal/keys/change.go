@@ -20,9 +20,17 @@ func (k *Keeper) tend(ctx context.Context) error {
 	})
 }
 
-// Rotate makes the announced key sign now. *TooSoonError: that would break verifiers, and force is not set. If another replica rotates
-// in the same instant, its rotation is this one.
-func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, force bool) error {
+// Rotation is a rotation by hand.
+type Rotation struct {
+	Force bool // although it would break verifiers
+	// Retire is the key that is to sign no more; empty: whichever signs. If another one signs already, there is nothing left to do:
+	// whoever tells several replicas, or tells one again, names it.
+	Retire m2m.KeyID
+}
+
+// Rotate makes the announced key sign now. *TooSoonError: that would break verifiers, and force is not set. m2m.ErrNotFound: there is no
+// key to retire. If another replica rotates in the same instant, its rotation is this one.
+func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, how Rotation) error {
 	var was []Key
 	return k.change(ctx, by, func(r Ring, now time.Time, again bool) ([]Step, error) {
 		active := r.in(Active)
@@ -30,7 +38,10 @@ func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, force bool) error {
 			return nil, nil
 		}
 		was = active
-		return planRotation(r, now, k.deps.Policy, force)
+		if how.Retire != "" && (len(active) == 0 || active[0].ID != how.Retire) {
+			return nil, r.knows(how.Retire)
+		}
+		return planRotation(r, now, k.deps.Policy, how.Force)
 	})
 }
 

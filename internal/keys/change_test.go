@@ -23,13 +23,13 @@ func TestRotateIsRefusedUntilItIsSafe(t *testing.T) {
 		k := started(t, s)
 		was := s.ring.in(Active)[0].ID
 		next := s.ring.in(Announced)[0]
-		err := k.Rotate(t.Context(), operator, false)
+		err := k.Rotate(t.Context(), operator, Rotation{})
 		var soon *TooSoonError
 		if !errors.As(err, &soon) || !soon.SafeFrom.Equal(next.CreatedAt.Add(k.deps.Policy.AnnounceFor())) || !strings.Contains(err.Error(), soon.SafeFrom.Format(time.RFC3339)) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Until(soon.SafeFrom))
-		if err := k.Rotate(t.Context(), operator, false); err != nil {
+		if err := k.Rotate(t.Context(), operator, Rotation{}); err != nil {
 			t.Fatal(err)
 		}
 		settled(t, s.ring)
@@ -50,7 +50,7 @@ func TestRotateForcedDoesNotWait(t *testing.T) {
 	s := new(fakeStore)
 	k := started(t, s)
 	next := s.ring.in(Announced)[0].ID
-	if err := k.Rotate(t.Context(), operator, true); err != nil {
+	if err := k.Rotate(t.Context(), operator, Rotation{Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	settled(t, s.ring)
@@ -84,7 +84,7 @@ func TestRotationsInTheSameInstantAreOne(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, k := range keepers {
 			wg.Go(func() {
-				if err := k.Rotate(t.Context(), operator, true); err != nil {
+				if err := k.Rotate(t.Context(), operator, Rotation{Force: true}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -97,13 +97,32 @@ func TestRotationsInTheSameInstantAreOne(t *testing.T) {
 	}
 }
 
+// Told one after the other to retire the same key, replicas rotate once.
+func TestRotatingAwayFromAKeyIsDoneOnce(t *testing.T) {
+	s := new(fakeStore)
+	k := started(t, s)
+	old := s.ring.in(Active)[0].ID
+	for range 3 {
+		if err := k.Rotate(t.Context(), operator, Rotation{Force: true, Retire: old}); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, s.ring)
+		if len(s.ring.Keys) != 3 || s.ring.in(Retiring)[0].ID != old {
+			t.Fatalf("%d keys", len(s.ring.Keys))
+		}
+	}
+	if err := k.Rotate(t.Context(), operator, Rotation{Force: true, Retire: "nobody"}); !errors.Is(err, m2m.ErrNotFound) {
+		t.Errorf("an unknown key: %v", err)
+	}
+}
+
 // R41: out of the key set at once, whatever its state; the announced key signs in its place; again changes nothing.
 func TestCompromiseTakesAKeyOutAtOnce(t *testing.T) {
 	for _, state := range []State{Announced, Active, Retiring} {
 		t.Run(string(state), func(t *testing.T) {
 			s := new(fakeStore)
 			k := started(t, s)
-			if err := k.Rotate(t.Context(), operator, true); err != nil {
+			if err := k.Rotate(t.Context(), operator, Rotation{Force: true}); err != nil {
 				t.Fatal(err)
 			}
 			bad := s.ring.in(state)[0].ID

@@ -166,3 +166,13 @@ func (r Ring) published() int {
 	}
 	return n
 }
+
+// knows gives m2m.ErrNotFound unless the ring holds the key.
+func (r Ring) knows(kid m2m.KeyID) error {
+	for _, k := range r.Keys {
+		if k.ID == kid {
+			return nil
+		}
+	}
+	return m2m.ErrNotFound
+}

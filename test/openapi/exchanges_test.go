@@ -126,15 +126,18 @@ func (w *witness) keys(t *testing.T) {
 	const list, rotate = "/v1/keys", "/v1/keys/rotate"
 	key := w.InstanceKey
 	var ring struct {
-		Data []struct{ Kid string }
+		Data []struct{ Kid, State string }
 	}
 	w.send(t, 200, "GET", list, key, "").Into(t, &ring)
+	active := ring.Data[slices.IndexFunc(ring.Data, func(k struct{ Kid, State string }) bool { return k.State == "active" })].Kid
 	for _, body := range []string{"", "null", "{}", `{"force":false}`, `{"force":null}`} {
 		w.send(t, 409, "POST", rotate, key, body)
 	}
 	w.send(t, 200, "POST", rotate, key, `{"force":true}`)
+	w.send(t, 200, "POST", rotate, key, `{"retire":"`+active+`"}`) // it did already
+	w.send(t, 404, "POST", rotate, key, `{"retire":"nobody"}`)
 	for _, body := range []string{"", "null", "{}"} {
-		w.send(t, 200, "POST", list+"/"+ring.Data[0].Kid+"/compromise", key, body)
+		w.send(t, 200, "POST", list+"/"+active+"/compromise", key, body)
 	}
 	w.send(t, 200, "GET", list, key, "")
 	w.send(t, 422, "POST", rotate, key, `{"force":1}`)
