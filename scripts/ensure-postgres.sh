@@ -15,7 +15,10 @@ found && exit 0
 # Debian would make a cluster and start it. Said beforehand, it does not; a configuration that is there already stays.
 if [ -d /etc ] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
   as_root=()
-  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "PostgreSQL's server binaries are missing, and without root or sudo they cannot be installed: set PG_BINDIR" >&2; exit 1; }
+    as_root=(sudo)
+  fi
   "${as_root[@]}" mkdir -p /etc/postgresql-common
   echo "create_main_cluster = false" | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -17,7 +19,7 @@ const Prefix = "DUALMINT_"
 type Config struct {
 	Addr           string         `env:"ADDR"            envDefault:"127.0.0.1:8080" doc:"listen address, host:port"`
 	Issuer         string         `env:"ISSUER"          shown:"http:// + address"   doc:"public base URL: the iss of JWTs; required with PostgreSQL, a wildcard address or port 0; recorded at first start, another one is refused afterwards"`
-	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" shown:"none"                doc:"addresses or CIDR ranges, comma-separated, whose X-Forwarded-For is believed"`
+	TrustedProxies []AddressRange `env:"TRUSTED_PROXIES" shown:"none"                doc:"addresses or CIDR ranges, comma-separated, whose X-Forwarded-For is believed"`
 	ShutdownGrace  time.Duration  `env:"SHUTDOWN_GRACE"  envDefault:"20s"            doc:"how long requests under way may take to finish after SIGTERM"`
 
 	DatabaseURL   secret.Text `env:"DATABASE_URL"   envDefault:"sqlite:data/dualmint.db" doc:"sqlite:PATH or postgres://..."`
@@ -51,6 +53,33 @@ type Config struct {
 	URL                  string      `env:"URL"                     shown:"http:// + address" doc:"command line: the instance to speak to"`
 	MachineSecretKey     secret.Text `env:"MACHINE_SECRET_KEY"      shown:"none"              doc:"command line: the machine to act as, for tokens create and verify"`
 	MachineSecretKeyFile string      `env:"MACHINE_SECRET_KEY_FILE" shown:"none"              doc:"file that holds the machine secret instead"`
+}
+
+// Proxies are the trusted proxies.
+func (c *Config) Proxies() []netip.Prefix {
+	out := make([]netip.Prefix, len(c.TrustedProxies))
+	for i, r := range c.TrustedProxies {
+		out[i] = r.Prefix
+	}
+	return out
+}
+
+// AddressRange is a CIDR range, or one address.
+type AddressRange struct{ netip.Prefix }
+
+// UnmarshalText accepts both.
+func (r *AddressRange) UnmarshalText(b []byte) error {
+	text := strings.TrimSpace(string(b))
+	if a, err := netip.ParseAddr(text); err == nil {
+		r.Prefix = netip.PrefixFrom(a, a.BitLen())
+		return nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return errors.New("must be addresses or CIDR ranges, separated by commas")
+	}
+	r.Prefix = p
+	return nil
 }
 
 // Switch is a setting that is on or off.

@@ -35,10 +35,13 @@ func (f SettingsError) orNil() error {
 	return f
 }
 
-// about keeps the faults of these settings.
+// about keeps the faults of these settings, and those of no setting: behind a name that is misspelt, or a .env file that cannot be
+// read, any setting may be hidden.
 func (f SettingsError) about(names ...string) SettingsError {
+	fields := Fields()
 	return slices.DeleteFunc(f, func(fault Fault) bool {
-		return !slices.Contains(names, strings.TrimPrefix(fault.Name, Prefix))
+		setting := slices.ContainsFunc(fields, func(x Field) bool { return x.Name == fault.Name })
+		return setting && !slices.Contains(names, strings.TrimPrefix(fault.Name, Prefix))
 	})
 }
 

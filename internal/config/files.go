@@ -55,8 +55,12 @@ func (c *Config) EnsureKeys() (made []string, err error) {
 				return made, SettingsError{{Prefix + key.name, "is not set and " + key.path + " is gone, although " + path + " exists; put it back: " + key.advice}}
 			}
 			text = key.make()
-			err = writeKey(key.path, text)
-			made = append(made, key.path)
+			if err = writeKey(key.path, text); err == nil {
+				made = append(made, key.path)
+			}
+		}
+		if errors.Is(err, fs.ErrExist) { // another process made it in this moment
+			text, err = readKey(key.path)
 		}
 		if err != nil {
 			return made, SettingsError{{Prefix + key.name, err.Error()}}
@@ -118,15 +122,20 @@ func readKey(path string) (secret.Text, error) {
 	return text, nil
 }
 
-// writeKey writes a key that did not exist before, and returns once it is on the disk.
+// writeKey writes a key that did not exist before, and returns once it is on the disk. The file appears under its name whole or not
+// at all; where another process was first, the error is fs.ErrExist and the file is that process's.
 func writeKey(path string, key secret.Text) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // G304: beside the database
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("make the key file: %w", err)
 	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
 	_, err = f.WriteString(key.Reveal() + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write the key file: %w", err), os.Remove(path))
+		return fmt.Errorf("write the key file: %w", err)
+	}
+	if err := os.Link(f.Name(), path); err != nil {
+		return fmt.Errorf("name the key file: %w", err)
 	}
 	d, err := os.Open(filepath.Dir(path))
 	if err != nil {

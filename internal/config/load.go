@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/dualmint/dualmint/internal/m2m"
 )
+
+const dotEnv = ".env"
 
 // Load reads the settings of a server from environ (as os.Environ gives it) and from dir/.env, where the environment wins.
 // Relative paths among them mean dir. The error is SettingsError: all of them. Nothing is written; EnsureKeys does that.
@@ -36,7 +37,7 @@ func LoadDatabase(environ []string, dir string) (Config, error) {
 // read parses without judging.
 func read(environ []string, dir string) (Config, SettingsError) {
 	var c Config
-	values, faults := merge(env.ToMap(environ), filepath.Join(dir, ".env"))
+	values, faults := merge(env.ToMap(environ), filepath.Join(dir, dotEnv))
 	faults = append(faults, unknown(values)...)
 	err := env.ParseWithOptions(&c, env.Options{Environment: values, Prefix: Prefix, FuncMap: parsers()})
 	faults = append(faults, parseFaults(err)...)
@@ -50,16 +51,8 @@ func read(environ []string, dir string) (Config, SettingsError) {
 // merge adds the lines of the .env file that the environment does not set. A variable set to nothing counts as not set, so
 // that a compose file may pass names through.
 func merge(environ map[string]string, file string) (map[string]string, SettingsError) {
+	lines, faults := readLines(file)
 	out := map[string]string{}
-	text, err := os.ReadFile(file) //nolint:gosec // G304: the operator's own working directory
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return environ, SettingsError{{".env", "cannot be read: " + err.Error()}}
-	}
-	lines, err := godotenv.UnmarshalBytes(text)
-	if err != nil {
-		// The parser's message repeats a piece of the file, which may be a secret.
-		return environ, SettingsError{{".env", "is not lines of NAME=value"}}
-	}
 	for _, source := range []map[string]string{lines, environ} {
 		for name, value := range source {
 			if strings.HasPrefix(name, Prefix) && value != "" {
@@ -67,7 +60,20 @@ func merge(environ map[string]string, file string) (map[string]string, SettingsE
 			}
 		}
 	}
-	return out, nil
+	return out, faults
+}
+
+func readLines(file string) (map[string]string, SettingsError) {
+	text, err := os.ReadFile(file) //nolint:gosec // G304: the operator's own working directory
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, SettingsError{{dotEnv, "cannot be read: " + err.Error()}}
+	}
+	lines, err := godotenv.UnmarshalBytes(text)
+	if err != nil {
+		// The parser's message repeats a piece of the file, which may be a secret.
+		return nil, SettingsError{{dotEnv, "is not lines of NAME=value"}}
+	}
+	return lines, nil
 }
 
 // parsers read the types that have no reader of their own, with sentences for people.
@@ -91,17 +97,6 @@ func parsers() map[reflect.Type]env.ParserFunc {
 				return nil, errors.New("must be a duration such as 90s, 10m or 24h")
 			}
 			return d, nil
-		},
-		reflect.TypeFor[netip.Prefix](): func(v string) (any, error) {
-			v = strings.TrimSpace(v)
-			if a, err := netip.ParseAddr(v); err == nil {
-				return netip.PrefixFrom(a, a.BitLen()), nil
-			}
-			p, err := netip.ParsePrefix(v)
-			if err != nil {
-				return nil, errors.New("must be addresses or CIDR ranges, separated by commas")
-			}
-			return p, nil
 		},
 	}
 }
