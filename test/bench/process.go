@@ -133,7 +133,7 @@ func startServer(ctx context.Context, binary, dir string, f *fixture, env ...str
 	if err != nil {
 		return nil, err
 	}
-	p := &process{addr: addr, cmd: exec.CommandContext(context.WithoutCancel(ctx), binary, "serve")} //nolint:gosec // G204: our own program
+	p := &process{addr: addr, cmd: exec.CommandContext(context.WithoutCancel(ctx), binary, "serve")}
 	p.cmd.Dir = dir
 	p.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir,
