@@ -131,7 +131,9 @@ type statements struct {
 func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen = append(s.seen, q.SQL)
+	if q.SQL != "DISCARD PLANS" { // the pool's own, now and then
+		s.seen = append(s.seen, q.SQL)
+	}
 	return ctx
 }
 

@@ -28,7 +28,7 @@ type GroupOptions struct {
 }
 
 const (
-	maxBatch      = 256 // what one transaction takes; verify_batch is never larger
+	maxBatch      = 256                    // what one transaction takes; verify_batch is never larger
 	maxWait       = 700 * time.Millisecond // leaves room for what a slow batch takes longer than the one before it, within a second
 	batchDeadline = 5 * time.Second
 )
