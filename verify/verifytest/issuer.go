@@ -56,7 +56,8 @@ func ForStranger() Token { return Token{Scopes: []string{Stranger}} }
 // Issuer is a running issuer. Safe for concurrent use.
 type Issuer struct {
 	URL    string // the issuer of its JWTs, and where it listens
-	tb     testing.TB
+	server *httptest.Server
+	fail   func(format string, args ...any)
 	secret secret.Text
 	mode   m2m.Mode
 	kid    m2m.KeyID
@@ -74,27 +75,37 @@ type Issuer struct {
 // NewIssuer starts an issuer that ends with the test.
 func NewIssuer(tb testing.TB) *Issuer {
 	tb.Helper()
+	i := Start()
+	tb.Cleanup(i.Close)
+	i.fail = tb.Fatalf
+	return i
+}
+
+// Start starts an issuer for where there is no test, such as an example. Close ends it. What goes wrong is a panic.
+func Start() *Issuer {
+	i := &Issuer{
+		secret: secret.New(secret.MachineSecret), opaque: map[string]m2m.Grant{}, jwts: map[string]m2m.Grant{}, revoked: map[string]bool{},
+		fail: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) },
+	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		tb.Fatal(err)
+		i.fail("make a signing key: %v", err)
 	}
-	kid, err := keys.Thumbprint(public)
-	if err != nil {
-		tb.Fatal(err)
+	if i.kid, err = keys.Thumbprint(public); err != nil {
+		i.fail("name the signing key: %v", err)
 	}
-	i := &Issuer{
-		tb: tb, secret: secret.New(secret.MachineSecret), kid: kid, key: private,
-		opaque: map[string]m2m.Grant{}, jwts: map[string]m2m.Grant{}, revoked: map[string]bool{},
-	}
+	i.key = private
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/jwks.json", i.serveKeys)
 	mux.HandleFunc("POST /v1/m2m_tokens/verify_batch", i.serveVerify)
-	server := httptest.NewServer(mux)
-	tb.Cleanup(server.Close)
-	i.URL = server.URL
+	i.server = httptest.NewServer(mux)
+	i.URL = i.server.URL
 	i.mode = jwtmode.New(jwtmode.Deps{Issuer: i.URL, Signer: i, PublicKeys: i, Now: time.Now}) //nolint:forbidigo // a test's issuer has the real clock
 	return i
 }
+
+// Close ends the issuer.
+func (i *Issuer) Close() { i.server.Close() }
 
 // Config is what the service under test passes to verify.New.
 func (i *Issuer) Config() verify.Config {
@@ -103,11 +114,10 @@ func (i *Issuer) Config() verify.Config {
 
 // JWT mints a JWT.
 func (i *Issuer) JWT(t Token) string {
-	i.tb.Helper()
 	g := i.grant(t)
-	minted, err := i.mode.Mint(i.tb.Context(), g)
+	minted, err := i.mode.Mint(context.Background(), g)
 	if err != nil {
-		i.tb.Fatalf("mint a JWT: %v", err)
+		i.fail("mint a JWT: %v", err)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -117,7 +127,6 @@ func (i *Issuer) JWT(t Token) string {
 
 // Opaque mints an opaque token.
 func (i *Issuer) Opaque(t Token) string {
-	i.tb.Helper()
 	bearer := secret.New(secret.OpaqueToken).Reveal()
 	g := i.grant(t)
 	i.mu.Lock()
@@ -128,12 +137,11 @@ func (i *Issuer) Opaque(t Token) string {
 
 // Forged is a JWT that says what JWT(t) says, signed with another key under this issuer's kid.
 func (i *Issuer) Forged(t Token) string {
-	i.tb.Helper()
 	good := i.JWT(t)
 	signed := good[:strings.LastIndexByte(good, '.')]
 	_, other, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		i.tb.Fatal(err)
+		i.fail("make another key: %v", err)
 	}
 	return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(other, []byte(signed)))
 }
@@ -160,7 +168,6 @@ func (i *Issuer) Asked() (keySet, tokens int) {
 }
 
 func (i *Issuer) grant(t Token) m2m.Grant {
-	i.tb.Helper()
 	now := time.Now().UTC() //nolint:forbidigo // a test's issuer has the real clock
 	g := m2m.Grant{ID: m2m.NewTokenID(), Machine: m2m.MachineID(orElse(t.Machine, Caller)), Scopes: m2m.Scopes{Receiver}}
 	if t.Scopes != nil {
@@ -172,7 +179,7 @@ func (i *Issuer) grant(t Token) m2m.Grant {
 	if t.Claims != nil {
 		text, err := json.Marshal(t.Claims)
 		if err != nil {
-			i.tb.Fatalf("encode claims: %v", err)
+			i.fail("encode claims: %v", err)
 		}
 		g.Claims = text
 	}
