@@ -25,6 +25,10 @@ type Options struct {
 	MaxShare int           // questions waiting, of one key
 	MaxWait  time.Duration // how long a question waits before it is told to come back later, the time of a batch included (patience)
 	Deadline time.Duration // how long one batch may take
+	// Crowd is how many questions must wait before another worker begins while one is at it: the fixed cost of a batch is worth paying
+	// for a crowd, and fewer are better off in the batch after. A worker that takes unusually long (MaxWait/8) holds nobody up. 0: each
+	// worker begins as soon as it can.
+	Crowd int
 	// Alone tells of an error that a batch of several calls ended with whether nothing was done, so that each call may be tried by
 	// itself: then one bad call fails alone. A panic counts as such an error.
 	Alone func(error) bool
@@ -41,9 +45,11 @@ type Group[K comparable, Q, A any] struct {
 	now     func() time.Time
 
 	mu     sync.Mutex // guards what follows
-	wake   sync.Cond  // signalled for each call that is queued, and at the end
+	wake   sync.Cond  // signalled when a batch is due, and at the end
 	queue  queue[K, Q, A]
 	took   time.Duration // by the last batch
+	busy   int           // workers with a batch under way
+	sealed time.Time     // when the last of these began
 	closed bool
 }
 
@@ -104,6 +110,7 @@ func (g *Group[K, Q, A]) Run(ctx context.Context) error {
 func (g *Group[K, Q, A]) expire() {
 	g.mu.Lock()
 	late := g.queue.takeLate(g.now().Add(-g.patience()))
+	g.wake.Broadcast() // who waited for a crowd may have waited long enough
 	g.mu.Unlock()
 	for _, i := range late {
 		i.answer <- answer[A]{err: ErrBusy}
@@ -120,22 +127,23 @@ func (g *Group[K, Q, A]) enqueue(key K, i *item[Q, A]) error {
 		return ErrBusy
 	}
 	g.queue.push(key, i)
-	g.wake.Signal()
+	if g.due() {
+		g.wake.Signal()
+	}
 	return nil
 }
 
 // work is one worker: it seals a batch of what waits, runs it, and answers.
 func (g *Group[K, Q, A]) work() {
-	var took time.Duration
 	for {
-		items, late, open := g.seal(took)
+		items, late, open := g.seal()
 		for _, i := range late {
 			i.answer <- answer[A]{err: ErrBusy}
 		}
 		if len(items) > 0 {
 			began := g.now()
 			g.answerAll(items)
-			took = g.now().Sub(began)
+			g.rest(g.now().Sub(began))
 		}
 		if !open {
 			return
@@ -143,20 +151,42 @@ func (g *Group[K, Q, A]) work() {
 	}
 }
 
-// seal waits for calls and takes a batch of them out of the queue, for good: whoever comes from now on is in another. took is what this
-// worker's last batch did.
-func (g *Group[K, Q, A]) seal(took time.Duration) (items, late []*item[Q, A], open bool) {
+// seal waits for calls and takes a batch of them out of the queue, for good: whoever comes from now on is in another.
+func (g *Group[K, Q, A]) seal() (items, late []*item[Q, A], open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.took = took
-	for g.queue.size == 0 {
+	for !g.due() {
 		if g.closed {
 			return nil, nil, false
 		}
 		g.wake.Wait()
 	}
 	items, late = g.queue.take(g.options.MaxBatch, g.now().Add(-g.patience()))
+	if len(items) > 0 {
+		g.busy++
+		g.sealed = g.now()
+	}
 	return items, late, true
+}
+
+// rest ends a batch that took so long.
+func (g *Group[K, Q, A]) rest(took time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.busy--
+	g.took = took
+}
+
+// due tells whether a batch is to begin now. g.mu is held.
+func (g *Group[K, Q, A]) due() bool {
+	switch {
+	case g.queue.size == 0:
+		return false
+	case g.busy == 0, g.queue.size >= g.options.Crowd, g.closed:
+		return true
+	default:
+		return g.now().Sub(g.sealed) > g.options.MaxWait/8
+	}
 }
 
 // patience is how long a question may have waited and still be asked: so long that with a batch like the last one its answer comes within

@@ -1,0 +1,77 @@
+package batch
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// crowded is a Group of two workers, the second of which waits for three questions, with one call under way for so long.
+func crowded(t *testing.T, takes time.Duration, body func(b bubble, r *recorder, ask func(n int))) {
+	t.Helper()
+	o := options()
+	o.Workers, o.Crowd = 2, 3
+	r := &recorder{takes: takes}
+	run(t, r.ask, o, func(b bubble) {
+		var asked sync.WaitGroup
+		ask := func(n int) {
+			asked.Go(func() {
+				if _, err := b.Do(b.Context(), "a", []int{n}); err != nil {
+					b.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		ask(1)
+		body(b, r, ask)
+		asked.Wait()
+	})
+}
+
+func (r *recorder) sizes() []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []int
+	for _, b := range r.batches {
+		out = append(out, len(b))
+	}
+	return out
+}
+
+func TestAnotherWorkerBeginsForACrowdAlone(t *testing.T) {
+	crowded(t, 10*time.Millisecond, func(b bubble, r *recorder, ask func(int)) {
+		ask(2)
+		ask(3)
+		if got := r.sizes(); len(got) != 1 {
+			b.Errorf("batches of %v although two are no crowd", got)
+		}
+		ask(4)
+		if got := r.sizes(); len(got) != 2 || got[1] != 3 {
+			b.Errorf("batches of %v, want the crowd of three beside the first", got)
+		}
+	})
+}
+
+func TestFewerThanACrowdGoAsSoonAsTheOthersAreDone(t *testing.T) {
+	crowded(t, 10*time.Millisecond, func(b bubble, r *recorder, ask func(int)) {
+		ask(2)
+		ask(3)
+		time.Sleep(10 * time.Millisecond)
+		synctest.Wait()
+		if got := r.sizes(); len(got) != 2 || got[1] != 2 {
+			b.Errorf("batches of %v, want both that waited in one", got)
+		}
+	})
+}
+
+func TestAHeldUpWorkerHoldsNobodyUp(t *testing.T) {
+	crowded(t, 3*time.Second, func(b bubble, r *recorder, ask func(int)) {
+		ask(2)
+		time.Sleep(options().MaxWait / 2)
+		synctest.Wait()
+		if got := r.sizes(); len(got) != 2 || got[1] != 1 {
+			b.Errorf("batches of %v while the first worker is held up", got)
+		}
+	})
+}
