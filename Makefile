@@ -9,7 +9,7 @@ TAGS := -tags nomsgpack
 # The race detector watches everything but the black-box suites, which drive a binary of their own.
 UNITS = $(shell go list ./... | grep -v /test/)
 
-.PHONY: help run build test lint bench bench-micro soak clean
+.PHONY: help run build test faults lint bench bench-micro soak clean
 
 help: ## list the targets
 	@awk -F ":.*## " "/^[a-z-]+:.*## / { printf \"make %-11s %s\\n\", \$$1, \$$2 }" $(MAKEFILE_LIST)
@@ -24,13 +24,17 @@ test: build ## run every test; installs what they need
 	scripts/ensure-tools.sh
 	scripts/ensure-postgres.sh
 	scripts/ensure-node.sh
-	go vet $(TAGS) ./...
+	go vet -tags nomsgpack,faults ./...
 	CGO_ENABLED=1 go test $(TAGS) -race $(UNITS)
 	DUALMINT_TEST_BINARY="$(CURDIR)/bin/dualmint" go test $(TAGS) ./test/...
 
+faults: build ## kill, cut and overload real servers and compare the bill (some minutes; docs/billing.md)
+	scripts/ensure-postgres.sh
+	DUALMINT_TEST_BINARY="$(CURDIR)/bin/dualmint" go test -tags nomsgpack,faults -count=1 -timeout 15m -v ./test/faults
+
 lint: ## run the linter; installs it into ./bin once
 	scripts/ensure-linter.sh
-	./bin/golangci-lint run --allow-parallel-runners ./...
+	./bin/golangci-lint run --build-tags faults --allow-parallel-runners ./...
 
 bench: ## measure the hot path against echo, pgbench and a transaction per request (docs/performance.md)
 	scripts/ensure-postgres.sh
