@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -76,19 +77,30 @@ func (d *DB) billPgx(ctx context.Context, do func(*pgx.Conn) error) error {
 		return uncommitted{err}
 	}
 	defer pooled.Close() //nolint:errcheck // gives the connection back; what matters was said before
+	return onPgx(pooled, func(on *pgx.Conn) error {
+		delete(on.PgConn().CustomData(), warned)
+		err := do(on)
+		return errors.Join(heardNothing(on), err)
+	})
+}
+
+// onPgx runs do on what a pooled connection is made of.
+func onPgx(pooled *sql.Conn, do func(*pgx.Conn) error) error {
 	return pooled.Raw(func(driverConn any) error {
 		c, ok := driverConn.(*stdlib.Conn)
 		if !ok {
 			return uncommitted{fmt.Errorf("not a connection of pgx: %w", driver.ErrBadConn)}
 		}
-		on := c.Conn()
-		delete(on.PgConn().CustomData(), warned)
-		err := do(on)
-		if on.PgConn().CustomData()[warned] == true {
-			return errors.Join(errWarned, err)
-		}
-		return err
+		return do(c.Conn())
 	})
+}
+
+// heardNothing gives errWarned when the server has sent a warning since the last ones were forgotten.
+func heardNothing(c *pgx.Conn) error {
+	if c.PgConn().CustomData()[warned] == true {
+		return errWarned
+	}
+	return nil
 }
 
 func (d *DB) postgres() bool { return d.dialect.name == "postgres" }
