@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -25,28 +26,48 @@ func (a *api) credential(x *exchange) (secret.Text, error) {
 		return "", m2m.ErrUnauthenticated
 	}
 	credential := secret.Text(text)
-	if err := a.limits.credential(credential, x.start, 1); err != nil {
+	if err := a.limits.credential(credential, x.start); err != nil {
 		return "", err
 	}
+	x.unproven = credential
 	return credential, nil
 }
 
 // caller tells who sent the request. It never answers with nobody.
 func (a *api) caller(x *exchange) (m2m.Caller, error) {
-	credential, err := a.credential(x)
-	if err != nil {
+	if _, err := a.credential(x); err != nil {
 		return m2m.Caller{}, err
 	}
-	caller, err := a.Machines.Authenticate(x.ctx(), credential)
+	return a.prove(x)
+}
+
+// prove looks up who holds the credential of the request.
+func (a *api) prove(x *exchange) (m2m.Caller, error) {
+	caller, err := a.Machines.Authenticate(x.ctx(), x.unproven)
 	if err != nil {
 		return m2m.Caller{}, err
 	}
 	if !caller.Known() {
 		return m2m.Caller{}, m2m.ErrUnauthenticated
 	}
+	x.unproven = ""
 	by := x.actor(caller)
 	x.kind, x.machine = by.Kind, by.Machine
 	return caller, nil
+}
+
+// strangers turns what is wrong with a request into "nobody" if nobody sent it: only those who may ask are told what they asked wrongly.
+// Where services authenticate by themselves this is the one look-up of a request that does not get to them.
+func (a *api) strangers(x *exchange, err error) error {
+	if x.unproven == "" || !aboutInput(err) {
+		return err
+	}
+	caller, authErr := a.prove(x)
+	x.unproven = "" // asked once
+	if errors.Is(authErr, m2m.ErrUnauthenticated) || authErr == nil && caller.Instance && x.machineOnly {
+		return m2m.ErrUnauthenticated
+	}
+	return err
 }
 
 // actor is the caller as the audit log names it.

@@ -18,6 +18,7 @@ const (
 	bodyCap   = 64 << 10
 	batchCap  = 9 << 18 // 2.25 MiB: 256 of the longest tokens
 	maxDepth  = 32      // claims have a limit of their own, which must be the one that is met first
+	firstGrab = 8 << 10 // memory that a Content-Length alone is given; more only comes with the bytes
 )
 
 // body reads the request's fields. Nothing, null and {} are alike: SDKs send all three for "no parameters". A name that is not among
@@ -51,17 +52,24 @@ func readBody(into *bytes.Buffer, r *http.Request, limit int64) error {
 	}
 }
 
-// readAll reads the body, and of one whose length is not known a byte more than it may have.
+// readAll reads the body, and of one whose length is not known a byte more than it may have. The memory comes with
+// the bytes, whatever length was promised.
 func readAll(into *bytes.Buffer, r *http.Request, limit int64) error {
 	if r.ContentLength < 0 {
 		_, err := into.ReadFrom(io.LimitReader(r.Body, limit+1))
 		return err
 	}
-	n := int(r.ContentLength)
-	into.Grow(n)
-	got, err := io.ReadFull(r.Body, into.AvailableBuffer()[:n])
-	into.Write(into.AvailableBuffer()[:got])
-	return err
+	for left, step := int(r.ContentLength), firstGrab; left > 0; step = into.Len() {
+		n := min(left, step)
+		into.Grow(n)
+		got, err := io.ReadFull(r.Body, into.AvailableBuffer()[:n])
+		into.Write(into.AvailableBuffer()[:got])
+		if err != nil {
+			return err
+		}
+		left -= n
+	}
+	return nil
 }
 
 func plain(encoding string) bool { return encoding == "" || strings.EqualFold(encoding, "identity") }

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
 )
 
 // exchange is one request on its way through: what handlers need of it, and what they note for its one log line.
@@ -25,8 +26,10 @@ type exchange struct {
 	address netip.Addr
 	kind    m2m.ActorKind // who called, once that is known
 	machine m2m.MachineID
-	quiet   bool  // leave the log line out unless the answer is a 5xx
 	cause   error // of a 5xx
+
+	unproven    secret.Text // a credential that nobody has looked up yet
+	machineOnly bool        // the instance key is nobody here
 }
 
 const (

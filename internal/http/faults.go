@@ -49,6 +49,11 @@ func faultsOf(err error) faults {
 	return nil
 }
 
+// aboutInput tells whether an error is about what the client sent.
+func aboutInput(err error) bool {
+	return faultsOf(err) != nil || errors.Is(err, errMalformed) || errors.Is(err, errBodyTooLarge) || errors.Is(err, errContentType)
+}
+
 // failFields answers with input faults, one entry each.
 func (x *exchange) failFields(list faults) {
 	status, code := http.StatusBadRequest, bodyCode

@@ -15,8 +15,8 @@ import (
 // Limits bounds how many requests a second one party may send (R57). One second's worth may come at once. 0: no limit. They hold for
 // this process alone.
 type Limits struct {
-	PerCredential int // a token of a batch counts as a request
-	PerAddress    int // an IPv6 network of /64 counts as one address
+	PerCredential int // a token of a batch counts as a request, the whole batch as a second's worth at most
+	PerAddress    int // an IPv6 network of /64 counts as one address; a token of a batch as above while nobody knows who asks
 }
 
 // maxParties bounds the memory of a limiter: about 200 bytes each, twice.
@@ -32,12 +32,20 @@ func newLimiters(l Limits) *limiters {
 	return &limiters{credentials: newLimiter[secret.Hash](l.PerCredential), addresses: newLimiter[netip.Addr](l.PerAddress)}
 }
 
-// credential counts n requests of whoever holds the credential.
-func (l *limiters) credential(c secret.Text, now time.Time, n int) error {
+// credential counts one request of whoever holds the credential.
+func (l *limiters) credential(c secret.Text, now time.Time) error {
 	if l.credentials.perSecond == 0 {
 		return nil
 	}
-	return l.credentials.take(secret.HashOf(c), now, n)
+	return l.credentials.take(secret.HashOf(c), now, 1)
+}
+
+// moreOfCredential counts the further n questions of a request that has been counted once.
+func (l *limiters) moreOfCredential(c secret.Text, now time.Time, n int) error {
+	if l.credentials.perSecond == 0 {
+		return nil
+	}
+	return l.credentials.more(secret.HashOf(c), now, n)
 }
 
 // address counts one request from an address. An unknown address is a party like any other.
@@ -45,12 +53,25 @@ func (l *limiters) address(addr netip.Addr, now time.Time) error {
 	if l.addresses.perSecond == 0 {
 		return nil
 	}
+	return l.addresses.take(network(addr), now, 1)
+}
+
+// moreOfAddress is moreOfCredential for the address.
+func (l *limiters) moreOfAddress(addr netip.Addr, now time.Time, n int) error {
+	if l.addresses.perSecond == 0 {
+		return nil
+	}
+	return l.addresses.more(network(addr), now, n)
+}
+
+// network is what counts as one address.
+func network(addr netip.Addr) netip.Addr {
 	if addr.Is6() {
-		if network, err := addr.WithZone("").Prefix(64); err == nil {
-			addr = network.Addr()
+		if p, err := addr.WithZone("").Prefix(64); err == nil {
+			return p.Addr()
 		}
 	}
-	return l.addresses.take(addr, now, 1)
+	return addr
 }
 
 // limiter keeps one bucket a party in two generations: when the young one is full it becomes the old one, and the old one is
@@ -67,9 +88,15 @@ func newLimiter[K comparable](perSecond int) *limiter[K] {
 	return &limiter[K]{perSecond: max(perSecond, 0), young: map[K]*rate.Limiter{}}
 }
 
-// take counts n requests. The error is *tooManyError.
+// more counts n further questions of a request that take has counted. They are never more than a full bucket still holds then, else a
+// batch larger than the rate could not pass at any time.
+func (l *limiter[K]) more(key K, now time.Time, n int) error {
+	return l.take(key, now, min(n, l.perSecond-1))
+}
+
+// take counts n requests, which are no more than perSecond. The error is *tooManyError.
 func (l *limiter[K]) take(key K, now time.Time, n int) error {
-	r := l.bucket(key).ReserveN(now, min(n, l.perSecond))
+	r := l.bucket(key).ReserveN(now, n)
 	wait := r.DelayFrom(now)
 	if wait <= 0 {
 		return nil

@@ -43,7 +43,7 @@ func (a *api) log(x *exchange) {
 		level = slog.LevelError
 	}
 	ctx := x.ctx()
-	if x.quiet && x.cause == nil || !a.Logger.Enabled(ctx, level) {
+	if !a.Logger.Enabled(ctx, level) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 10)

@@ -102,23 +102,3 @@ func TestRequestLineSaysWhoWhatAndHowItWent(t *testing.T) {
 		t.Errorf("%d members: %v", len(line), line)
 	}
 }
-
-func TestQuietVerifyLeavesOutWhatWentWellAndNothingElse(t *testing.T) {
-	w := newWorld(t, func(d *Deps) { d.QuietVerify = true })
-	w.call("POST", "/m2m_tokens/verify", secretB, `{"token":"`+goodToken.Reveal()+`"}`)
-	w.call("POST", "/m2m_tokens/verify", secretB, `{"token":"x"}`)
-	w.call("POST", "/m2m_tokens/verify_batch", secretB, `{"tokens":["x"]}`)
-	if w.log.String() != "" {
-		t.Errorf("log %s", w.log.String())
-	}
-	w.call("POST", "/m2m_tokens/verify", "", `{"token":"x"}`)
-	w.call("POST", "/m2m_tokens/verify", secretB, `{}`)
-	w.tokens.fail = m2m.ErrBusy
-	w.call("POST", "/m2m_tokens/verify", secretB, `{"token":"x"}`)
-	w.tokens.fail = errors.Join(m2m.ErrRefused, m2m.ErrUnavailable)
-	w.call("POST", "/m2m_tokens/verify", secretB, `{"token":"x"}`)
-	w.call("GET", "/v1/machines", instanceKey, "")
-	if n := strings.Count(w.log.String(), "\n"); n != 5 {
-		t.Errorf("%d lines: %s", n, w.log.String())
-	}
-}

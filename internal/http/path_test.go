@@ -6,6 +6,7 @@ package httpapi
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -42,7 +43,7 @@ func TestAVerificationAllocatesLittleAllTheWayToItsBatch(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- grouped.Run(ctx) }()
 	w := newWorld(t, func(d *Deps) {
-		d.QuietVerify = true
+		d.Logger = slog.New(slog.DiscardHandler)
 		d.Tokens = tokens.New(tokens.Deps{Hot: grouped, Opaque: opaque.New(), Now: time.Now})
 	})
 	body := `{"token":"` + secret.New(secret.OpaqueToken).Reveal() + `"}`

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -37,8 +38,8 @@ func (a *api) routes(e *gin.Engine) {
 	for _, prefix := range []string{"/m2m_tokens", "/v1/m2m_tokens"} { // the JS SDK calls the one, the Go SDK the other
 		e.POST(prefix, a.do(tokens, a.createToken))
 		e.GET(prefix, a.do(tokens, a.listTokens))
-		e.POST(prefix+"/verify", a.do(tokens, a.verify))
-		e.POST(prefix+"/verify_batch", a.do(tokens, a.verifyBatch))
+		e.POST(prefix+"/verify", a.limited(tokens, a.verify))
+		e.POST(prefix+"/verify_batch", a.limited(tokens, a.verifyBatch))
 		e.POST(prefix+"/:token_id/revoke", a.do(tokens, a.revokeToken))
 	}
 
@@ -46,7 +47,7 @@ func (a *api) routes(e *gin.Engine) {
 	e.POST("/v1/keys/rotate", a.operator(admin, a.rotateKeys))
 	e.POST("/v1/keys/:kid/compromise", a.operator(admin, a.compromiseKey))
 
-	e.GET("/v1/usage", a.do(reports, a.usage))
+	e.GET("/v1/usage", a.limited(reports, a.usage))
 	e.GET("/v1/audit", a.operator(reports, a.audit))
 
 	for _, path := range []string{"/v1/jwks", "/.well-known/jwks.json"} {
@@ -61,14 +62,24 @@ func (a *api) routes(e *gin.Engine) {
 	e.NoMethod(a.do(reports, func(*exchange) error { return errNoMethod }))
 }
 
-// do runs a handler under the address's rate limit and turns its error into the answer.
+// do runs a handler under the address's rate limit and for requestTimeout at most: then its context ends, and so does what waits with it.
 func (a *api) do(in area, f handle) gin.HandlerFunc {
+	return a.limited(in, func(x *exchange) error {
+		ctx, cancel := context.WithTimeout(x.ctx(), requestTimeout)
+		defer cancel()
+		x.c.Request = x.c.Request.WithContext(ctx)
+		return a.strangers(x, f(x))
+	})
+}
+
+// limited runs a handler under the address's rate limit alone. What it asks must bound its own time.
+func (a *api) limited(in area, f handle) gin.HandlerFunc {
 	return a.probe(func(x *exchange) error {
 		x.area = in
 		if err := a.limits.address(x.address, x.start); err != nil {
 			return err
 		}
-		return f(x)
+		return a.strangers(x, f(x))
 	})
 }
 

@@ -24,6 +24,10 @@ const (
 	headerSlop    = 4 << 10 // net/http reads this much past MaxHeaderBytes
 )
 
+// requestTimeout is how long a request may wait for the database and for whatever else it needs; net/http's own limits end the
+// connection, not the work. Verifications do without: they are bounded by the batch that they travel in, reports by their service.
+const requestTimeout = 5 * time.Second
+
 // bufferSize holds nearly every body and answer of a verification.
 const bufferSize = 4 << 10
 
@@ -42,8 +46,6 @@ type Deps struct {
 	// TrustedProxies may say in X-Forwarded-For whom they speak for. Empty: nobody may.
 	TrustedProxies []netip.Prefix
 	Limits         Limits // zero: no rate limits
-	// QuietVerify leaves the log line of a verification out unless it failed with a 5xx.
-	QuietVerify bool
 	// OpenAPI is served at /openapi.yaml. Nil: the description in this package.
 	OpenAPI []byte
 }
@@ -54,6 +56,7 @@ type api struct {
 	answers answers
 	limits  *limiters
 	buffers sync.Pool // of *bytes.Buffer: request and answer of a verification
+	batches batchRoom
 
 	noSniff, noStore []string // values of headers that every answer has, shared by all of them
 }
@@ -63,7 +66,7 @@ func New(d Deps) http.Handler {
 	if d.OpenAPI == nil {
 		d.OpenAPI = openAPI
 	}
-	a := &api{Deps: d, answers: newAnswers(), limits: newLimiters(d.Limits), noSniff: []string{"nosniff"}, noStore: []string{"no-store"}}
+	a := &api{Deps: d, answers: newAnswers(), limits: newLimiters(d.Limits), batches: newBatchRoom(batchMemory), noSniff: []string{"nosniff"}, noStore: []string{"no-store"}}
 	a.buffers.New = func() any { return bytes.NewBuffer(make([]byte, 0, bufferSize)) }
 	return a.engine()
 }

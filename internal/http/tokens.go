@@ -15,6 +15,7 @@ func (a *api) createToken(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	x.machineOnly = true
 	f, err := x.body(bodyCap, "token_format", "seconds_until_expiration", "claims", "min_remaining_ttl_seconds")
 	if err != nil {
 		return err

@@ -1,11 +1,10 @@
 package httpapi
 
 // Cost of a verification here: one pooled buffer for body and answer, one parse of a small object, one call of the service. Nothing
-// is logged beyond the request's own line (Deps.QuietVerify takes that away too); a refusal is a body built once plus its trace id.
+// is logged beyond the request's own line; a refusal is a body built once plus its trace id.
 
 import (
 	"bytes"
-	"errors"
 	"net/http"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -25,7 +24,7 @@ func (a *api) verify(x *exchange) error {
 		return err
 	}
 	buffer, _ := a.buffers.Get().(*bytes.Buffer)
-	defer a.buffers.Put(buffer)
+	defer a.giveBack(buffer)
 	buffer.Reset()
 	if err := readBody(buffer, x.c.Request, verifyCap); err != nil {
 		return err
@@ -36,13 +35,18 @@ func (a *api) verify(x *exchange) error {
 	}
 	record, err := a.Tokens.Verify(x.ctx(), credential, token)
 	if err != nil {
-		x.quiet = a.QuietVerify && errors.Is(err, m2m.ErrRefused)
 		return err
 	}
-	x.quiet = a.QuietVerify
 	buffer.Reset() // the token's characters are a copy by now
 	x.send(http.StatusOK, appendToken(buffer.AvailableBuffer(), &record, ""))
 	return nil
+}
+
+// giveBack keeps a buffer for the next verification, unless a large body made it large.
+func (a *api) giveBack(b *bytes.Buffer) {
+	if b.Cap() <= 4*bufferSize {
+		a.buffers.Put(b)
+	}
 }
 
 // readToken takes the one string of the body, whatever it holds: what is no token is refused like an unknown one, not as bad input.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -112,7 +113,7 @@ func TestVerifyBatchTakesFrom1To256Strings(t *testing.T) {
 // The hot path builds nothing per request that could be built once. The number is what gin, net/http's header and one JSON parse
 // need; raise it only with a reason.
 func TestVerifyAllocatesLittle(t *testing.T) {
-	w := newWorld(t, func(d *Deps) { d.QuietVerify = true })
+	w := newWorld(t, func(d *Deps) { d.Logger = slog.New(slog.DiscardHandler) })
 	body := `{"token":"` + goodToken.Reveal() + `"}`
 	reader := strings.NewReader(body)
 	req := httptest.NewRequest("POST", "/m2m_tokens/verify", nil)
@@ -149,7 +150,7 @@ func (d *discard) WriteHeader(status int)      { d.status = status }
 
 func BenchmarkVerify(b *testing.B) {
 	w := newWorld(b, func(d *Deps) {
-		d.QuietVerify = true
+		d.Logger = slog.New(slog.DiscardHandler)
 		d.Now = time.Now
 		d.Limits = Limits{PerCredential: 1 << 30, PerAddress: 1 << 30}
 	})

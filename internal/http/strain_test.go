@@ -1,0 +1,219 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+	"github.com/dualmint/dualmint/internal/tokens"
+)
+
+const batchPath = "/m2m_tokens/verify_batch"
+
+// promised is a request whose header promises more than its body brings.
+func promised(body io.Reader, length int64) *http.Request {
+	r := httptest.NewRequest("POST", batchPath, body)
+	r.ContentLength = length
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+// R53: memory comes with the bytes, not with a header.
+func TestAPromisedLengthTakesNoMemory(t *testing.T) {
+	for sent, most := range map[int]int{0: 16 << 10, 10 << 10: 64 << 10, 200 << 10: 900 << 10} {
+		var buffer bytes.Buffer
+		err := readBody(&buffer, promised(strings.NewReader(strings.Repeat(" ", sent)), batchCap), batchCap)
+		if !errors.Is(err, errMalformed) || buffer.Cap() > most {
+			t.Errorf("%d bytes came: %d held, %v", sent, buffer.Cap(), err)
+		}
+	}
+	whole := strings.Repeat("0123456789abcdef", batchCap/16)
+	var buffer bytes.Buffer
+	if err := readBody(&buffer, promised(strings.NewReader(whole), batchCap), batchCap); err != nil || buffer.String() != whole {
+		t.Errorf("a body of the promised length: %d bytes, %v", buffer.Len(), err)
+	}
+}
+
+func TestBuffersThatGrewLargeAreNotKept(t *testing.T) {
+	a := &api{}
+	a.buffers.New = func() any { return new(bytes.Buffer) }
+	for range 100 {
+		a.giveBack(bytes.NewBuffer(make([]byte, 0, 64<<10)))
+	}
+	if b, _ := a.buffers.Get().(*bytes.Buffer); b.Cap() > 0 {
+		t.Errorf("a buffer of %d bytes was kept", b.Cap())
+	}
+}
+
+// untouched is a body that nobody may read.
+type untouched struct{ t *testing.T }
+
+func (u untouched) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+func TestLargeBatchOfNobodyIsNotRead(t *testing.T) {
+	w := newWorld(t)
+	for _, length := range []int64{smallBatch + 1, batchCap, -1} {
+		r := promised(untouched{t}, length)
+		r.Header.Set("Authorization", "Bearer "+secret.New(secret.MachineSecret).Reveal())
+		out := httptest.NewRecorder()
+		w.handler.ServeHTTP(out, r)
+		wantError(t, out, 401, "machine_secret_key_invalid", "")
+	}
+}
+
+// R58: bodies of batches have bounded memory; whoever does not get any is told so within a second, and it comes back.
+func TestMemoryForBatchesIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		send := func(body io.Reader) int {
+			r := promised(body, batchCap)
+			r.Header.Set("Authorization", "Bearer "+secretB.Reveal())
+			out := httptest.NewRecorder()
+			w.handler.ServeHTTP(out, r)
+			return out.Code
+		}
+		var slow sync.WaitGroup
+		var ends []*io.PipeWriter
+		for range batchMemory / batchCap {
+			body, end := io.Pipe()
+			ends = append(ends, end)
+			slow.Go(func() { send(body) })
+		}
+		synctest.Wait()
+		start := time.Now()
+		if got := send(untouched{t}); got != 503 || time.Since(start) > time.Second {
+			t.Errorf("one too many: %d after %v", got, time.Since(start))
+		}
+		for _, end := range ends {
+			_ = end.CloseWithError(io.ErrUnexpectedEOF)
+		}
+		slow.Wait()
+		if got := send(strings.NewReader(`{"tokens":["x"]}` + strings.Repeat(" ", batchCap-16))); got != 200 {
+			t.Errorf("afterwards: %d", got)
+		}
+	})
+}
+
+// stuckMachines and stuckTokens never answer by themselves, like a database that has been stopped.
+type stuckMachines struct{ *fakeMachines }
+
+func (stuckMachines) Authenticate(ctx context.Context, _ secret.Text) (m2m.Caller, error) {
+	<-ctx.Done()
+	return m2m.Caller{}, ctx.Err()
+}
+
+type stuckTokens struct{ *fakeTokens }
+
+func (stuckTokens) Issue(ctx context.Context, _ secret.Text, _ tokens.Request) (tokens.Issued, error) {
+	<-ctx.Done()
+	return tokens.Issued{}, ctx.Err()
+}
+
+// Only verifications and reports, whose services end by themselves, may take longer than requestTimeout.
+func TestEveryRequestEndsThoughTheDatabaseDoesNotAnswer(t *testing.T) {
+	w := newWorld(t, func(d *Deps) {
+		d.Machines = stuckMachines{&fakeMachines{}}
+		d.Tokens = stuckTokens{&fakeTokens{}}
+	})
+	for _, r := range append(adminRoutes(), tokenRoutes()...) {
+		if strings.Contains(r[1], "/verify") {
+			continue
+		}
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			got := w.call(r[0], r[1], instanceKey, r[2])
+			wantError(t, got, 503, "service_unavailable", "")
+			if took := time.Since(start); took > requestTimeout || got.Header().Get("Retry-After") == "" {
+				t.Errorf("%s %s: after %v", r[0], r[1], took)
+			}
+		})
+	}
+}
+
+// R57: a batch larger than the rate passes when nothing else was asked in its second, and takes the whole second.
+func TestABatchLargerThanTheRatePasses(t *testing.T) {
+	clock := noon
+	for name, limits := range map[string]Limits{"credential": {PerCredential: 100}, "address": {PerAddress: 100}, "one": {PerCredential: 1}} {
+		w := newWorld(t, func(d *Deps) { d.Limits, d.Now = limits, func() time.Time { return clock } })
+		batch := `{"tokens":["x"` + strings.Repeat(`,"x"`, maxBatch-1) + `]}`
+		for range 3 {
+			wantStatus(t, w.call("POST", batchPath, secretB, batch), 200)
+			again := w.call("POST", batchPath, secretB, batch)
+			if again.Code != 429 || again.Header().Get("Retry-After") != "1" {
+				t.Errorf("%s: at once again: %d", name, again.Code)
+			}
+			clock = clock.Add(time.Second)
+		}
+	}
+}
+
+// Signatures cost much more than hashes: a stranger gets few of them checked in one request.
+func TestManySignaturesAreCheckedOnlyForWhoMayAsk(t *testing.T) {
+	batch := func(n int) string { return `{"tokens":["a.b.c"` + strings.Repeat(`,"a.b.c"`, n-1) + `]}` }
+	for _, c := range []struct {
+		who                    secret.Text
+		n                      int
+		status, served, looked int
+	}{
+		{secret.New(secret.MachineSecret), fewJWTs, 401, 1, 0},
+		{secret.New(secret.MachineSecret), fewJWTs + 1, 401, 0, 1},
+		{secretB, fewJWTs + 1, 200, 1, 1},
+		{secretB, fewJWTs, 200, 1, 0},
+	} {
+		w := newWorld(t)
+		got := w.call("POST", batchPath, c.who, batch(c.n))
+		if got.Code != c.status || w.tokens.asked != c.served || w.machines.asked != c.looked {
+			t.Errorf("%d JWTs: %d, %d batches served, %d callers looked up: want %+v", c.n, got.Code, w.tokens.asked, w.machines.asked, c)
+		}
+	}
+}
+
+// Whoever is nobody learns nothing about requests, not even that one is malformed.
+func TestNobodyIsToldSoEvenWithABadBody(t *testing.T) {
+	paths := map[string][]string{
+		"":        {`{"naem":1}`, `[`, `{"token":"` + strings.Repeat("x", batchCap) + `"}`},
+		"/verify": {`{"tokn":1}`, `[`, strings.Repeat(" ", verifyCap+1)}, "/verify_batch": {`{"tokn":1}`, `{"tokens":[]}`, `[`},
+	}
+	for path, bodies := range paths {
+		for _, body := range bodies {
+			w := newWorld(t)
+			name := fmt.Sprintf("%s %.20s", path, body)
+			for _, who := range []secret.Text{"ak_nonsense", secret.New(secret.MachineSecret)} {
+				got := w.call("POST", "/m2m_tokens"+path, who, body)
+				if wantError(t, got, 401, "machine_secret_key_invalid", ""); t.Failed() {
+					t.Fatal(name)
+				}
+			}
+			if got := w.call("POST", "/m2m_tokens"+path, secretB, body); got.Code != 400 && got.Code != 413 {
+				t.Errorf("%s: somebody gets %d", name, got.Code)
+			}
+			want := 401
+			if path != "" {
+				want = w.call("POST", "/m2m_tokens"+path, secretB, body).Code
+			}
+			if got := w.call("POST", "/m2m_tokens"+path, instanceKey, body); got.Code != want {
+				t.Errorf("%s: the operator gets %d, want %d", name, got.Code, want)
+			}
+		}
+	}
+	// A bad body is one whether or not the callers can be looked up.
+	w := newWorld(t, func(d *Deps) { d.Machines = stuckMachines{&fakeMachines{}} })
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	left := func(r *http.Request) { *r = *r.WithContext(gone) }
+	wantError(t, w.call("POST", "/m2m_tokens/verify", secretB, `{"tokn":1}`, left), 400, "request_body_invalid", "tokn")
+}
