@@ -113,7 +113,20 @@ func (a *arena) serve(ctx context.Context, name string, on *fixture, env ...stri
 
 // http measures a server under a closed loop.
 func (a *arena) http(ctx context.Context, server string, conns, each int, status string, requests [][]byte) (result, error) {
-	return load{addr: a.servers[server].addr, conns: conns, each: each, status: status, requests: requests}.run(ctx, a.o.warm, a.o.span)
+	l := load{addr: a.servers[server].addr, conns: conns, each: each, status: status, requests: requests}
+	return a.accounted(server, func() (result, error) { return l.run(ctx, a.o.warm, a.o.span) })
+}
+
+// accounted measures what each thing costs of the processors, too. The time before a measurement costs as much as the rest.
+func (a *arena) accounted(server string, take func() (result, error)) (result, error) {
+	before := a.spent(server)
+	r, err := take()
+	used := a.spent(server).minus(before)
+	if number := r.rate * (a.o.warm + a.o.span).Seconds(); number > 0 {
+		each := func(d time.Duration) time.Duration { return time.Duration(float64(d) / number) }
+		r.cpu = cpu{each(used.client), each(used.server), each(used.postgres)}
+	}
+	return r, err
 }
 
 // close ends everything, the last first.

@@ -37,7 +37,7 @@ func (a *arena) contestants() []contestant {
 	server("verify every token once, 64", grouped, 64, 1, "200", wide)
 	server("verify_batch of 100, 8", grouped, 8, 100, "200", a.postgres.batches(o.busy, 100))
 	add("verify in process, 256", func(ctx context.Context) (result, error) {
-		return a.inside.verify(ctx, a.postgres, 256, o.busy, o.warm, o.span)
+		return a.accounted("", func() (result, error) { return a.inside.verify(ctx, a.postgres, 256, o.busy, o.warm, o.span) })
 	})
 	add("pgbench -S, 32", func(ctx context.Context) (result, error) { return a.pgbench.selects(ctx, 32, o.span) })
 	server("create opaque, 64", grouped, 64, 1, "201", a.postgres.creations(m2m.Opaque))

@@ -55,7 +55,7 @@ func (r result) String() string {
 
 // printFigures prints the medians of all rounds.
 func (t rounds) printFigures(out io.Writer, list []contestant) {
-	_, _ = fmt.Fprint(out, "\n| contestant, connections | per second | p50 | p99 |\n|---|---|---|---|\n")
+	_, _ = fmt.Fprint(out, "\n| contestant, connections | per second | p50 | p99 | processor time of one, client + server + PostgreSQL |\n|---|---|---|---|---|\n")
 	for _, c := range list {
 		all := t[c.name]
 		if len(all) == 0 {
@@ -67,7 +67,15 @@ func (t rounds) printFigures(out io.Writer, list []contestant) {
 			}
 			return ""
 		}
-		_, _ = fmt.Fprintf(out, "| %s | %.0f | %s | %s |\n", c.name, medianOf(all, rate), latency(median), latency(p99))
+		micros := func(of func(cpu) time.Duration) float64 {
+			return medianOf(all, func(r result) float64 { return of(r.cpu).Seconds() * 1e6 })
+		}
+		costs := ""
+		if total := micros(cpu.total); total > 0 {
+			costs = fmt.Sprintf("%.1f us = %.1f + %.1f + %.1f", total, micros(func(c cpu) time.Duration { return c.client }),
+				micros(func(c cpu) time.Duration { return c.server }), micros(func(c cpu) time.Duration { return c.postgres }))
+		}
+		_, _ = fmt.Fprintf(out, "| %s | %.0f | %s | %s | %s |\n", c.name, medianOf(all, rate), latency(median), latency(p99), costs)
 	}
 }
 
