@@ -127,7 +127,7 @@ func (s *server) flags() []string {
 		set = append(set, "port="+strconv.Itoa(s.port))
 	}
 	if s.settings.noSync {
-		set = append(set, "fsync=off", "full_page_writes=off", "synchronous_commit=off")
+		set = append(set, "fsync=off", "full_page_writes=off")
 	}
 	flags := make([]string, 0, 2*len(set))
 	for _, v := range set {

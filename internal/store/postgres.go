@@ -54,9 +54,9 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 // checkServer refuses a server that could not keep the promises.
 func (d *DB) checkServer(ctx context.Context) error {
 	var version int
-	var encoding string
-	const sql = "SELECT current_setting('server_version_num')::int, current_setting('server_encoding')"
-	if err := d.sql.QueryRowContext(ctx, sql).Scan(&version, &encoding); err != nil {
+	var encoding, commit string
+	const sql = "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), current_setting('synchronous_commit')"
+	if err := d.sql.QueryRowContext(ctx, sql).Scan(&version, &encoding, &commit); err != nil {
 		return outward("open database", err)
 	}
 	if version < oldestPostgres {
@@ -64,6 +64,10 @@ func (d *DB) checkServer(ctx context.Context) error {
 	}
 	if encoding != "UTF8" {
 		return fmt.Errorf("open database: its encoding is %s, and names need UTF8", encoding)
+	}
+	if commit == "off" {
+		return errors.New("open database: synchronous_commit is off, so a crash of the server could undo what was answered, revocations " +
+			"among it: turn it on for this role or database, or add synchronous_commit=on to the address")
 	}
 	return nil
 }

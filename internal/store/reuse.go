@@ -25,6 +25,9 @@ type reusableRow struct {
 	KeyVersion string
 }
 
+// longestRecord bounds the wait for a writer, for the fingerprint's lock and for the commit.
+const longestRecord = 5 * time.Second
+
 // ReuseToken satisfies tokens.Store. It looks without any lock first. Only when there is none does it mint, outside every transaction,
 // and writes what it minted on the condition that there is still none: of concurrent calls one writes, the others find.
 func (d *DB) ReuseToken(
@@ -45,7 +48,13 @@ func (d *DB) ReuseToken(
 	if err := recordable(&n); err != nil {
 		return m2m.Record{}, secret.Sealed{}, false, err
 	}
-	out, err := d.record(ctx, act, []tokens.NewRecord{n}, want{fingerprint: fingerprint[:], remaining: minRemaining})
+	if err := ctx.Err(); err != nil {
+		return m2m.Record{}, secret.Sealed{}, false, outward(act, err)
+	}
+	// From here on the caller's hanging up changes nothing: it would cost the writer its connection, and leave it in doubt.
+	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestRecord)
+	defer cancel()
+	out, err := d.record(recording, act, []tokens.NewRecord{n}, want{fingerprint: fingerprint[:], remaining: minRemaining})
 	if err != nil {
 		return m2m.Record{}, secret.Sealed{}, false, err
 	}

@@ -15,7 +15,8 @@ import (
 
 // steadyPlans prepares a connection for the hot statements. They are planned once for all parameters (planning one costs several
 // times as much as running it) and only ever with indexes, whatever the statistics of a table that has just begun to grow say; a transaction
-// whose client has vanished lets go of its locks; and a warning is remembered (errWarned).
+// whose client has vanished lets go of its locks; a statement outside a transaction sees what was committed before it, whatever the address
+// or the role say, or two calls would mint one fingerprint twice; and a warning is remembered (errWarned).
 func steadyPlans(c *pgx.ConnConfig, tracer pgx.QueryTracer) {
 	c.Tracer = tracer
 	for name, value := range map[string]string{
@@ -28,6 +29,7 @@ func steadyPlans(c *pgx.ConnConfig, tracer pgx.QueryTracer) {
 			c.RuntimeParams[name] = value
 		}
 	}
+	c.RuntimeParams["default_transaction_isolation"] = "read committed"
 	c.OnNotice = func(on *pgconn.PgConn, n *pgconn.Notice) {
 		if n.SeverityUnlocalized == "WARNING" {
 			on.CustomData()[warned] = true
