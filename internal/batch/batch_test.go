@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -370,3 +371,40 @@ func TestTheTimeOfABatchCountsAsWaiting(t *testing.T) {
 		}
 	})
 }
+
+// R61: what a batch panics with may hold anything; where it was does not.
+func TestAPanicTellsWhereAndNotWhat(t *testing.T) {
+	type canary string
+	for name, c := range map[string]struct {
+		do   func()
+		want string
+	}{
+		"a value":          {func() { panic(canary("ak_secret")) }, "panic: batch.canary at "},
+		"an error":         {func() { panic(errors.New("ak_secret")) }, "panic: *errors.errorString at "},
+		"a runtime's own":  {func() { _ = []int{}[len(name(t))] }, "index out of range"},
+		"an error in them": {func() { panic(fmt.Errorf("ak_secret: %w", errNothingDone)) }, "panic: *fmt.wrapError at "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ask := func(context.Context, []int) ([]int, error) {
+				c.do()
+				return nil, nil
+			}
+			run(t, ask, options(), func(b bubble) {
+				_, err := b.Do(b.Context(), "a", []int{1})
+				if _, ok := errors.AsType[*PanicError](err); !ok {
+					b.Fatalf("got %v", err)
+				}
+				for _, part := range []string{c.want, "TestAPanicTellsWhereAndNotWhat.", "runOnce:"} {
+					if !strings.Contains(err.Error(), part) {
+						b.Errorf("%q does not tell %q", err, part)
+					}
+				}
+				if strings.Contains(err.Error(), "ak_secret") || errors.Is(err, errNothingDone) {
+					b.Errorf("%q tells the value", err)
+				}
+			})
+		})
+	}
+}
+
+func name(t *testing.T) string { return t.Name() }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// What a caller may be told instead of an answer. In all three cases its questions were not asked.
+// What a caller may be told instead of an answer. In both cases its questions were not asked.
 var (
 	ErrBusy   = errors.New("too many questions are waiting")
 	ErrClosed = errors.New("closed for new questions")
@@ -30,12 +30,12 @@ type Options struct {
 	// worker begins as soon as it can.
 	Crowd int
 	// Alone tells of an error that a batch of several calls ended with whether nothing was done, so that each call may be tried by
-	// itself: then one bad call fails alone. A panic counts as such an error.
+	// itself: then one bad call fails alone. It is asked of a panic too, as *PanicError.
 	Alone func(error) bool
 }
 
 // Func answers the questions of one batch, in their order. Its context is the Group's own, which ends at the deadline, never a
-// caller's. A panic must have done nothing.
+// caller's.
 type Func[Q, A any] func(ctx context.Context, questions []Q) ([]A, error)
 
 // Group makes batches of calls. K is whom a call belongs to, for the fair share. Safe for concurrent use.

@@ -2,7 +2,10 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 )
 
 // answerAll runs one sealed batch and gives every item its answer. Where the batch had no effect, each item is tried alone, so that only
@@ -37,11 +40,36 @@ func (g *Group[K, Q, A]) answerAll(items []*item[Q, A]) {
 	}
 }
 
-// PanicError is what the callers of a batch get whose run panicked.
-type PanicError struct{ Value any }
+// PanicError is what the callers of a batch get whose run panicked. Whether anything was done before that is not known. It does not hold
+// the panic's value, which may be a secret.
+type PanicError struct {
+	Kind string   // type of the value, or what the runtime says of a fault of its own, which holds no data
+	At   []string // function and line of each frame, innermost first
+}
 
-// Error names the panic's value.
-func (e *PanicError) Error() string { return fmt.Sprintf("batch: panic: %v", e.Value) }
+// Error tells what panicked and where.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("batch: panic: %s at %s", e.Kind, strings.Join(e.At, " < "))
+}
+
+// panicked describes a panic to the deferred function that recovered it.
+func panicked(value any) *PanicError {
+	e := &PanicError{Kind: fmt.Sprintf("%T", value)}
+	if err, ok := value.(error); ok {
+		if fault, ok := errors.AsType[runtime.Error](err); ok {
+			e.Kind = fault.Error()
+		}
+	}
+	pcs := make([]uintptr, 24)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs)]) // without Callers, panicked, the deferred function and the runtime's
+	for {
+		f, more := frames.Next()
+		e.At = append(e.At, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		if !more || strings.HasSuffix(f.Function, ".runOnce") {
+			return e
+		}
+	}
+}
 
 // runOnce runs the batch on a context of its own, under its deadline.
 func (g *Group[K, Q, A]) runOnce(questions []Q) (answers []A, err error) {
@@ -49,7 +77,7 @@ func (g *Group[K, Q, A]) runOnce(questions []Q) (answers []A, err error) {
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
-			answers, err = nil, &PanicError{Value: v}
+			answers, err = nil, panicked(v)
 		}
 	}()
 	answers, err = g.ask(ctx, questions)

@@ -30,7 +30,7 @@ type Query struct {
 	Offset int
 }
 
-// Store keeps living machines and the tombstones of deleted ones; no method but Machines' callers ever sees a tombstone.
+// Store keeps living machines and the tombstones of deleted ones, which no method shows.
 // Every change is one transaction with its audit entry (R63). Methods answer m2m.ErrMachineNotFound where a living machine is
 // named that does not exist.
 type Store interface {

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/tokens"
 )
 
 // Whatever is billed is billed by a writer. Writers are few (Options.Writers of them), a transaction has one to itself for as long as it
@@ -20,11 +21,6 @@ import (
 // A writer also numbers its transactions, in its own row of the table writers. When the answer to a commit is lost, that number tells
 // what became of it; until that is known, the writer bills nothing else. A transaction is never repeated: what it verified may have been
 // counted, and its callers are told "cannot tell" (m2m.ErrUnavailable) rather than billed twice.
-
-// ErrNothingDone marks errors of CheckTokens and RecordTokens that are certain to have left nothing behind. Unless such an error is
-// m2m.ErrUnavailable as well, one of the items is to blame and they may be asked again one by one. An error without the mark may have been
-// billed.
-var ErrNothingDone = errors.New("nothing was done")
 
 // errStale: the writer's epoch was raised by somebody else, or its row is gone. Nothing was committed.
 var errStale = errors.New("usage writer superseded")
@@ -173,7 +169,7 @@ func undone(err error) bool {
 }
 
 func nothingDone(act string, err error) error {
-	return fmt.Errorf("%w: %w", ErrNothingDone, outward(act, err))
+	return fmt.Errorf("%w: %w", tokens.ErrNothingDone, outward(act, err))
 }
 
 // writerCount is how many transactions bill at the same time. A SQLite file is written by one at a time anyway.

@@ -70,7 +70,7 @@ func TestALostAnswerIsLookedUpAndNeverRepeated(t *testing.T) {
 			lost := func(do func(stamp) error) {
 				t.Helper()
 				err := b.bill(t.Context(), "check tokens", do)
-				if !errors.Is(err, m2m.ErrUnavailable) || errors.Is(err, ErrNothingDone) {
+				if !errors.Is(err, m2m.ErrUnavailable) || errors.Is(err, tokens.ErrNothingDone) {
 					t.Fatalf("an unknown outcome reads as %v", err)
 				}
 			}
@@ -114,7 +114,7 @@ func TestAWriterWhoseEpochWasRaisedBillsNothing(t *testing.T) {
 				h.Exec("UPDATE tokens SET last_used_at = NULL")
 				h.Exec(statement)
 				_, err := b.CheckTokens(t.Context(), b.checks)
-				if !errors.Is(err, m2m.ErrUnavailable) || !errors.Is(err, ErrNothingDone) {
+				if !errors.Is(err, m2m.ErrUnavailable) || !errors.Is(err, tokens.ErrNothingDone) {
 					t.Fatal(err)
 				}
 				if n := h.Int("SELECT count(*) FROM tokens WHERE last_used_at IS NOT NULL"); b.billed() != 0 || n != 0 {
@@ -127,7 +127,7 @@ func TestAWriterWhoseEpochWasRaisedBillsNothing(t *testing.T) {
 				}
 				h.Exec(statement)
 				n := newToken("late")
-				if _, err := b.RecordTokens(t.Context(), []tokens.NewRecord{n}); !errors.Is(err, ErrNothingDone) {
+				if _, err := b.RecordTokens(t.Context(), []tokens.NewRecord{n}); !errors.Is(err, tokens.ErrNothingDone) {
 					t.Fatal(err)
 				}
 				if h.Int("SELECT count(*) FROM tokens WHERE id = ?", string(n.Grant.ID)) != 0 {
@@ -156,7 +156,7 @@ func TestACutConnectionLeavesAnUnknownOutcome(t *testing.T) {
 		time.Sleep(time.Millisecond) // until it waits for the lock
 	}
 	h.Int("SELECT count(pg_terminate_backend(pid)) " + waiting)
-	if err := <-failed; !errors.Is(err, m2m.ErrUnavailable) || errors.Is(err, ErrNothingDone) {
+	if err := <-failed; !errors.Is(err, m2m.ErrUnavailable) || errors.Is(err, tokens.ErrNothingDone) {
 		t.Fatal(err)
 	}
 	if err := held.Rollback().Error; err != nil {
@@ -177,7 +177,7 @@ func TestAWarningIsAnUnknownOutcome(t *testing.T) {
 		return err
 	}
 	err := b.bill(t.Context(), "check tokens", func(stamp) error { return b.billPgx(t.Context(), warn) })
-	if !errors.Is(err, m2m.ErrUnavailable) || errors.Is(err, ErrNothingDone) {
+	if !errors.Is(err, m2m.ErrUnavailable) || errors.Is(err, tokens.ErrNothingDone) {
 		t.Fatal(err)
 	}
 	b.check() // on the same connection: the warning is forgotten
@@ -190,13 +190,13 @@ func TestACallThatCannotBeginDidNothing(t *testing.T) {
 			b := newBilling(t, open(t))
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			if _, err := b.CheckTokens(ctx, b.checks); !errors.Is(err, m2m.ErrUnavailable) || !errors.Is(err, ErrNothingDone) {
+			if _, err := b.CheckTokens(ctx, b.checks); !errors.Is(err, m2m.ErrUnavailable) || !errors.Is(err, tokens.ErrNothingDone) {
 				t.Errorf("cancelled: %v", err)
 			}
 			w := <-b.writers.free // everybody is busy
 			short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			defer cancel()
-			if _, err := b.CheckTokens(short, b.checks); !errors.Is(err, m2m.ErrUnavailable) || !errors.Is(err, ErrNothingDone) {
+			if _, err := b.CheckTokens(short, b.checks); !errors.Is(err, m2m.ErrUnavailable) || !errors.Is(err, tokens.ErrNothingDone) {
 				t.Errorf("no writer: %v", err)
 			}
 			b.writers.free <- w

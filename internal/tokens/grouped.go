@@ -40,16 +40,20 @@ func NewGrouped(store HotStore, o GroupOptions, now func() time.Time) *Grouped {
 		Workers: o.Workers, MaxBatch: maxBatch, MaxQueue: o.MaxQueue, MaxShare: max(o.MaxQueue/2, maxBatch),
 		MaxWait: maxWait, Deadline: batchDeadline, Crowd: crowd, Alone: nothingDone,
 	}
+	reading := options
+	reading.Alone = func(err error) bool { return !errors.Is(err, m2m.ErrUnavailable) } // who has only read has done nothing
 	return &Grouped{
 		checks:  batch.New[secret.Hash](store.CheckTokens, options, now),
 		records: batch.New[m2m.MachineID](store.RecordTokens, options, now),
-		callers: batch.New[secret.Hash](store.Callers, options, now),
+		callers: batch.New[secret.Hash](store.Callers, reading, now),
 	}
 }
 
-// nothingDone tells whether a transaction that ended with err is known to have had no effect. The store says m2m.ErrUnavailable wherever
-// it cannot know.
-func nothingDone(err error) bool { return !errors.Is(err, m2m.ErrUnavailable) }
+// nothingDone tells whether the calls of a transaction that ended with err may be tried one by one. Only the store knows: what does not
+// say so, a panic for one, may have been committed and would be billed twice.
+func nothingDone(err error) bool {
+	return errors.Is(err, ErrNothingDone) && !errors.Is(err, m2m.ErrUnavailable)
+}
 
 // Run works until ctx ends and every request that was accepted has its answer.
 func (g *Grouped) Run(ctx context.Context) error {

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -67,6 +68,11 @@ type Store interface {
 	// token, or not the holder's. Nobody accepts the token once it has returned. Audit: "token.revoke", on the first time only.
 	RevokeToken(ctx context.Context, by m2m.Actor, id m2m.TokenID, holder m2m.MachineID, reason *string) (m2m.Record, error)
 }
+
+// ErrNothingDone marks errors of CheckTokens and RecordTokens that are certain to have left nothing behind. Unless such an error is
+// m2m.ErrUnavailable as well, one of the items is to blame and they may be asked again one by one. An error without the mark may have been
+// billed.
+var ErrNothingDone = errors.New("nothing was done")
 
 // HotStore is the part under load. Its methods take many at once, so that requests can be grouped; each call is one
 // transaction, and the answers are in the order of the questions.
