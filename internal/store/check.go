@@ -17,19 +17,26 @@ func (d *DB) CheckTokens(ctx context.Context, checks []tokens.Check) ([]tokens.V
 		return nil, nil
 	}
 	q := fold(checks)
-	var found []finding
-	err := d.bill(ctx, "check tokens", func(s stamp) (err error) {
-		if d.postgres() {
-			found, err = d.checkPostgres(ctx, q, s)
-		} else {
-			found, err = d.checkSQLite(ctx, q, s)
+	var out []tokens.Verdict
+	err := d.bill(ctx, "check tokens", func(s stamp) error {
+		found, err := d.check(ctx, q, s)
+		if err != nil {
+			return err
 		}
-		return err
+		out = q.verdicts(found) // in here: whatever goes wrong after the commit must not look as if nothing had been done
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return q.verdicts(found), nil
+	return out, nil
+}
+
+func (d *DB) check(ctx context.Context, q inquiry, s stamp) ([]finding, error) {
+	if d.postgres() {
+		return d.checkPostgres(ctx, q, s)
+	}
+	return d.checkSQLite(ctx, q, s)
 }
 
 // inquiry is a batch with equal checks folded into one question, so that the database looks each up once and counts it as often as it
@@ -48,10 +55,26 @@ type question struct {
 
 // finding is the database's answer to one question.
 type finding struct {
-	known bool // the caller is someone
-	good  bool
-	row   tokenRow // of a good one, as it is after this call
-	now   int64    // of the database's clock
+	known  bool        // the caller is someone
+	record *m2m.Record // of a good one, as it is after this call
+	unread *unread     // in place of the record: it would be good, but its row cannot be read
+}
+
+// unread is what a row that cannot be read was found under, at the time now of the database's clock.
+type unread struct {
+	id, machine, format string
+	now                 int64
+}
+
+// read takes the row of a good token, unless it says something that was never written by us: that is a refusal, and costs nothing.
+func (f *finding) read(row *tokenRow, now int64) (good bool) {
+	r, err := row.record(now)
+	if err != nil {
+		f.unread = &unread{id: row.ID, machine: row.MachineID, format: row.Format, now: now}
+		return false
+	}
+	f.record = &r
+	return true
 }
 
 func fold(checks []tokens.Check) inquiry {
@@ -96,22 +119,13 @@ func askable(t m2m.Presented) m2m.Presented {
 	return m2m.Presented{}
 }
 
-// verdicts unfolds the answers. A row that cannot be read is a refusal.
+// verdicts unfolds the answers.
 func (q inquiry) verdicts(found []finding) []tokens.Verdict {
-	records := make([]*m2m.Record, len(found))
-	for i, f := range found {
-		if !f.good {
-			continue
-		}
-		if r, err := f.row.record(f.now); err == nil {
-			records[i] = &r
-		}
-	}
 	out := make([]tokens.Verdict, len(q.of))
 	given := make([]bool, len(found))
 	for i, at := range q.of {
 		out[i].CallerKnown = found[at].known
-		if r := records[at]; r != nil && given[at] {
+		if r := found[at].record; r != nil && given[at] {
 			own := *r // each check gets a record of its own
 			out[i].Record = &own
 		} else {

@@ -28,6 +28,9 @@ func (d *DB) checkPostgres(ctx context.Context, q inquiry, s stamp) ([]finding, 
 		}
 		return err
 	})
+	if err == nil {
+		d.takeBack(ctx, q, found, s)
+	}
 	return found, err
 }
 

@@ -13,7 +13,7 @@ import (
 func (d *DB) checkSQLite(ctx context.Context, q inquiry, s stamp) ([]finding, error) {
 	found := make([]finding, len(q.questions))
 	err := d.billSQLite(ctx, func(ctx context.Context, tx *hotTx) error {
-		now, bill, due, err := q.readSQLite(ctx, tx, d.scopeRule, found)
+		now, bill, due, err := d.readSQLite(ctx, tx, q, found)
 		if err != nil || len(bill) == 0 {
 			return err
 		}
@@ -31,8 +31,8 @@ func (d *DB) checkSQLite(ctx context.Context, q inquiry, s stamp) ([]finding, er
 	return found, err
 }
 
-func (q inquiry) readSQLite(ctx context.Context, tx *hotTx, rule m2m.ScopeRule, found []finding) (now int64, bill bill, due []string, err error) {
-	rows, err := tx.query(ctx, tx.hot.check, jsonHashes(q.callers), q.sqliteQuestions(), string(rule))
+func (d *DB) readSQLite(ctx context.Context, tx *hotTx, q inquiry, found []finding) (now int64, bill bill, due []string, err error) {
+	rows, err := tx.query(ctx, tx.hot.check, jsonHashes(q.callers), q.sqliteQuestions(), string(d.scopeRule))
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("look up: %w", err)
 	}
@@ -53,9 +53,11 @@ func (q inquiry) readSQLite(ctx context.Context, tx *hotTx, rule m2m.ScopeRule, 
 		if !t.id.Valid {
 			continue
 		}
-		var isDue bool
-		found[n].good, found[n].now = true, now
-		found[n].row, isDue = t.row(now)
+		row, isDue := t.row(now)
+		if !found[n].read(&row, now) {
+			d.tellUnread(ctx, found[n].unread)
+			continue
+		}
 		bill[billKey{machine: t.machine.String, receiver: receiver, format: t.format.String}] += q.questions[n].times
 		if isDue && !touched[t.id.String] {
 			touched[t.id.String] = true

@@ -22,14 +22,16 @@ func readVerdicts(rows pgx.Rows, found []finding) (stale bool, err error) {
 			return false, fmt.Errorf("answer to question %d of %d", n, len(found))
 		}
 		f := &found[n-1]
-		f.known, f.now = true, now
-		if f.row, f.good = v.token(); !f.good {
+		f.known = true
+		row, good := v.token()
+		if !good {
 			continue
 		}
 		if v.failed {
 			return false, errUnreadable
 		}
-		f.row.touch(now)
+		row.touch(now)
+		f.read(&row, now)
 		stale = stale || !billed
 	}
 	return stale, nil

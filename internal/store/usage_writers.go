@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -76,8 +77,8 @@ func (d *DB) bill(ctx context.Context, act string, do func(s stamp) error) error
 		return nothingDone(act, err)
 	}
 	w.seq++
-	w.doubts = true // should do panic
-	err = do(w.stamp)
+	w.doubts = true
+	err = d.caught(ctx, act, func() error { return do(w.stamp) })
 	switch {
 	case err == nil:
 		w.doubts = false
@@ -91,6 +92,18 @@ func (d *DB) bill(ctx context.Context, act string, do func(s stamp) error) error
 	default:
 		return fmt.Errorf("%s: %w: outcome unknown: %s", act, m2m.ErrUnavailable, safeText(err))
 	}
+}
+
+// caught runs do and makes an error of a panic: nobody may take it for proof that nothing was done, and ask again. Its value may be
+// anything, so it is named by its type only (R61).
+func (d *DB) caught(ctx context.Context, act string, do func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			d.logger.ErrorContext(ctx, "panic in a transaction that bills", "act", act, "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic of type %T", v)
+		}
+	}()
+	return do()
 }
 
 // settle gives a new writer its row, and finds out what became of a transaction whose answer was lost. Raising the epoch waits for a

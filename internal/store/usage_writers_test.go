@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,9 @@ func TestALostAnswerIsLookedUpAndNeverRepeated(t *testing.T) {
 				if !errors.Is(err, m2m.ErrUnavailable) || errors.Is(err, tokens.ErrNothingDone) {
 					t.Fatalf("an unknown outcome reads as %v", err)
 				}
+				if strings.Contains(err.Error(), "hunter2") { // R61
+					t.Errorf("the value of a panic is shown: %v", err)
+				}
 			}
 			send := func(s stamp) (err error) {
 				if b.postgres() {
@@ -97,8 +101,11 @@ func TestALostAnswerIsLookedUpAndNeverRepeated(t *testing.T) {
 			}
 			b.check()
 			b.unknown(1, 1)
-			if got := b.billed(); got != 3*8 {
-				t.Errorf("%d billed, 3 batches of 8 were committed", got)
+			lost(func(s stamp) error { panic(errors.Join(errors.New("hunter2"), send(s))) })
+			b.check()
+			b.unknown(2, 1)
+			if got := b.billed(); got != 5*8 {
+				t.Errorf("%d billed, 5 batches of 8 were committed", got)
 			}
 		})
 	}

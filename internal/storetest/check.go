@@ -27,7 +27,7 @@ func checkPromises(t *testing.T, open OpenHot) {
 	t.Run("LastUseIsWrittenOnceAMinute", func(t *testing.T) { lastUseIsCoarse(t, open) })
 	t.Run("ACheckOnItsOwnMatchesACheckInABatch", func(t *testing.T) { batchesDoNotMix(t, open) })
 	t.Run("ConcurrentChecksAreCountedExactlyAndWithoutDeadlock", func(t *testing.T) { concurrentChecks(t, open) })
-	t.Run("UnreadableRowsAreNeverGood", func(t *testing.T) { unreadableIsRefused(t, open) })
+	t.Run("UnreadableRowsAreNeverGoodNorBilled", func(t *testing.T) { unreadableIsRefused(t, open) })
 }
 
 // R15.
@@ -313,6 +313,24 @@ func unreadableIsRefused(t *testing.T, open OpenHot) {
 		n := w.opaque(a, b)
 		w.put(n)
 		w.Exec("UPDATE tokens SET "+change+" WHERE id = ?", string(n.Grant.ID))
-		w.want(fmt.Sprintf("change %d", i), w.verify(bSecret, n), true, false)
+		good := w.opaque(a, b)
+		w.put(good)
+		checks := []tokens.Check{
+			{Caller: bSecret, Token: presented(n)},
+			{Caller: operator, Token: presented(n)},
+			{Caller: bSecret, Token: presented(n)},
+			{Caller: bSecret, Token: presented(good)},
+		}
+		for range 2 { // alone, and among others
+			w.want(fmt.Sprintf("change %d", i), w.verify(bSecret, n), true, false)
+			verdicts, err := w.CheckTokens(t.Context(), checks)
+			must(t, err)
+			for k, v := range verdicts {
+				w.want(fmt.Sprintf("change %d, check %d", i, k), v, true, k == 3)
+			}
+		}
+		if got := w.Int("SELECT coalesce(sum(count), 0) FROM usage WHERE operation = 'verify'"); got != int64(2*(i+1)) {
+			t.Errorf("change %d: %d billed of %d that were good", i, got, 2*(i+1))
+		}
 	}
 }
