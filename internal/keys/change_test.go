@@ -169,3 +169,38 @@ func TestAChangeThatIsNeverFirstGivesUp(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// R42: by hand too, a kill before or right after the commit leaves exactly one active key; told again, the next process ends it.
+func TestAKillAroundARotationByHandLeavesOneActiveKey(t *testing.T) {
+	killed := errors.New("killed")
+	steps := map[string]func(k *Keeper, old m2m.KeyID) error{
+		"rotate": func(k *Keeper, old m2m.KeyID) error {
+			return k.Rotate(t.Context(), operator, Rotation{Force: true, Retire: old})
+		},
+		"compromise": func(k *Keeper, old m2m.KeyID) error { return k.Compromise(t.Context(), operator, old) },
+	}
+	for name, step := range steps {
+		for when, fail := range map[string]func(*fakeStore){
+			"before the commit": func(s *fakeStore) { s.beforeCommit = killed },
+			"after the commit":  func(s *fakeStore) { s.afterCommit = killed },
+		} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				s := new(fakeStore)
+				k := started(t, s)
+				old, next := s.ring.in(Active)[0].ID, s.ring.in(Announced)[0].ID
+				s.set(fail)
+				if err := step(k, old); !errors.Is(err, killed) {
+					t.Fatal(err)
+				}
+				settled(t, s.ring)
+				if err := step(started(t, s), old); err != nil {
+					t.Fatal(err)
+				}
+				settled(t, s.ring)
+				if len(s.ring.Keys) != 3 || s.ring.in(Active)[0].ID != next {
+					t.Errorf("%d keys; %s signs, %s was to", len(s.ring.Keys), s.ring.in(Active)[0].ID, next)
+				}
+			})
+		}
+	}
+}
