@@ -14,15 +14,23 @@ import (
 // MaxLines is how many lines one report may have. Without groups it is never reached: a span has at most 26,304 hours.
 const MaxLines = 50_000
 
+// Reports read much and share database and processors with verifications, which go first: one report at a time is made, and it may not
+// take for ever. Whoever waits longer for a turn is told to come back.
+const (
+	turnWithin   = 900 * time.Millisecond
+	reportWithin = 20 * time.Second
+)
+
 // Service prices what was counted. It is safe for concurrent use.
 type Service struct {
 	store  Store
 	prices PriceList
+	turn   chan struct{} // holds one while a report is made
 }
 
 // New makes a service over the rows of store.
 func New(store Store, prices PriceList) *Service {
-	return &Service{store: store, prices: PriceList{prices: prices.priceSteps(), allowances: prices.allowanceSteps()}}
+	return &Service{store: store, prices: PriceList{prices: prices.priceSteps(), allowances: prices.allowanceSteps()}, turn: make(chan struct{}, 1)}
 }
 
 // Report is what was used in a span, by interval and group. The lines add up to Total exactly; intervals and groups in which nothing
@@ -51,7 +59,8 @@ type Group struct {
 
 // Report counts and prices a span. The operator sees everything, a machine the rows in which it is machine or receiver, with the
 // amounts that those rows have in the whole: the monthly allowance is one for all. m2m.ErrUnauthenticated: the caller is nobody. A
-// *m2m.FieldError: the query is out of bounds, its answer has more than MaxLines lines, or its sums pass an int64.
+// *m2m.FieldError: the query is out of bounds, its answer has more than MaxLines lines, or its sums pass an int64. m2m.ErrBusy: other reports are
+// being made.
 func (s *Service) Report(ctx context.Context, caller m2m.Caller, q Query) (Report, error) {
 	if !caller.Known() {
 		return Report{}, m2m.ErrUnauthenticated
@@ -59,6 +68,12 @@ func (s *Service) Report(ctx context.Context, caller m2m.Caller, q Query) (Repor
 	if err := q.check(); err != nil {
 		return Report{}, err
 	}
+	if err := s.take(ctx); err != nil {
+		return Report{}, err
+	}
+	defer func() { <-s.turn }()
+	ctx, cancel := context.WithTimeout(ctx, reportWithin)
+	defer cancel()
 	from := q.Start
 	if s.prices.givesAllowance() {
 		from = monthOf(q.Start) // what was free earlier in the month is not free again
@@ -79,6 +94,18 @@ func (s *Service) Report(ctx context.Context, caller m2m.Caller, q Query) (Repor
 		return Report{}, fmt.Errorf("read usage: %w", err)
 	}
 	return c.finish(), nil
+}
+
+// take waits for this report's turn.
+func (s *Service) take(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, turnWithin)
+	defer cancel()
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for other reports: %w", m2m.ErrBusy)
+	}
 }
 
 // sees tells whether a row is the caller's business.
