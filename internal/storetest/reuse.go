@@ -19,6 +19,7 @@ func reusePromises(t *testing.T, open OpenHot) {
 	t.Run("OnlyLiveTokensAreReused", func(t *testing.T) { onlyLiveIsReused(t, open) })
 	t.Run("TheLongestLifeIsPreferred", func(t *testing.T) { longestLife(t, open) })
 	t.Run("AFailedMintLeavesNothing", func(t *testing.T) { failedMint(t, open) })
+	t.Run("TheSealedFormOfAnExpiredTokenIsForgotten", func(t *testing.T) { expiredAreForgotten(t, open) })
 }
 
 func reusable(n tokens.NewRecord, fingerprint secret.Hash) tokens.NewRecord {
@@ -147,5 +148,39 @@ func failedMint(t *testing.T, open OpenHot) {
 	}
 	if got := w.Int("SELECT count(*) FROM tokens") + w.Int("SELECT count(*) FROM usage"); got != 0 {
 		t.Errorf("%d rows left behind", got)
+	}
+}
+
+// R7, R8: what nobody can be given any more is not there to be opened either.
+func expiredAreForgotten(t *testing.T, open OpenHot) {
+	t.Helper()
+	w := newWorld(t, open, m2m.Live)
+	a, _ := w.machine()
+	fingerprint := w.fresh()
+	const dead = 5
+	var expired []tokens.NewRecord
+	for range dead {
+		expired = append(expired, reusable(w.opaque(a), fingerprint))
+	}
+	expired[0] = reusable(w.jwt("active", a), fingerprint)
+	live, endless, plain := reusable(w.opaque(a), fingerprint), reusable(w.opaque(a), w.fresh()), w.opaque(a)
+	w.put(append(expired, live, endless, plain)...)
+	for _, n := range append(expired, plain) {
+		w.Exec("UPDATE tokens SET expires_at = "+w.clock()+" - 1 WHERE id = ?", string(n.Grant.ID))
+	}
+	w.Exec("UPDATE tokens SET expires_at = NULL WHERE id = ?", string(endless.Grant.ID))
+	for _, step := range []struct{ most, forgotten, left int64 }{{0, 0, 7}, {2, 2, 5}, {2, 2, 3}, {2, 1, 2}, {2, 0, 2}} {
+		n, err := w.ForgetExpired(t.Context(), int(step.most))
+		left := w.Int("SELECT count(*) FROM tokens WHERE sealed IS NOT NULL AND key_version IS NOT NULL AND reuse_key IS NOT NULL")
+		if err != nil || n != step.forgotten || left != step.left {
+			t.Fatalf("%d forgotten and %d left of at most %d, %v; want %+v", n, left, step.most, err, step)
+		}
+	}
+	if n := w.Int("SELECT count(*) FROM tokens"); n != dead+3 {
+		t.Errorf("%d tokens are left of %d", n, dead+3)
+	}
+	r, sealed, fresh, err := w.ReuseToken(t.Context(), fingerprint, 0, minting(live))
+	if err != nil || fresh || r.ID != live.Grant.ID || string(sealed.Bytes) != string(live.Grant.ID) {
+		t.Errorf("%s, fresh %v, %v", r.ID, fresh, err)
 	}
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -27,6 +28,7 @@ type HotStore interface {
 	keys.Store
 	masterkey.Store
 	audit.Store
+	ForgetExpired(ctx context.Context, most int) (int64, error)
 }
 
 // Hot is a migrated, empty database under test. What the promises start from is written behind the store's back, in SQL that both
