@@ -20,12 +20,13 @@ import (
 	"github.com/dualmint/dualmint/test/harness"
 )
 
-// lingering is a store whose answers take their time on the way back, as from a slow commit. It is sound.
+// lingering is a store whose answers take their time on the way back, as from a slow commit. It is sound. The time is long against that of
+// a revocation, so that those who join late after one are not a matter of luck.
 type lingering struct{ tokens.HotStore }
 
 func (l lingering) CheckTokens(ctx context.Context, checks []tokens.Check) ([]tokens.Verdict, error) {
 	verdicts, err := l.HotStore.CheckTokens(ctx, checks)
-	time.Sleep(4 * time.Millisecond)
+	time.Sleep(10 * time.Millisecond)
 	return verdicts, err
 }
 

