@@ -31,6 +31,7 @@ type service struct {
 	db       *store.DB
 	sealer   *secret.Sealer
 	keys     *keys.Keeper
+	schema   *schemaCheck
 	grouped  *tokens.Grouped // nil: grouping is off
 	door     door
 }
@@ -63,14 +64,14 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 	if err := keeper.Start(ctx); err != nil {
 		return nil, err
 	}
-	s := &service{instance: record.ID, db: db, sealer: sealer, keys: keeper}
-	var hot tokens.HotStore = db
+	s := &service{instance: record.ID, db: db, sealer: sealer, keys: keeper, schema: &schemaCheck{version: db.SchemaVersion, now: p.now}}
+	var hot tokens.HotStore = ungrouped{db}
 	if c.Grouping {
 		s.grouped = tokens.NewGrouped(db, tokens.GroupOptions{Workers: c.Writers, MaxQueue: maxQueue}, p.now)
 		hot = s.grouped
 	}
 	s.door.handler = httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
-		Machines: machines.New(db, sealer, p.now),
+		Machines: machines.New(register{db, hot}, sealer, p.now),
 		Tokens: tokens.New(tokens.Deps{
 			Store: db, Hot: hot, Opaque: opaque.New(),
 			JWT:    jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now}),
@@ -104,7 +105,13 @@ func (s *service) ready(ctx context.Context) error {
 	if s.door.stopping.Load() {
 		return errors.New("stopping")
 	}
+	if err := s.schema.check(ctx); err != nil {
+		return err
+	}
 	if err := instance.Check(ctx, s.db, s.sealer); err != nil {
+		return err
+	}
+	if _, err := s.keys.JWKS(ctx); err != nil {
 		return err
 	}
 	skew, err := s.db.ClockSkew(ctx)

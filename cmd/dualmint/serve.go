@@ -47,7 +47,7 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.db.Close()) }()
+	defer func() { err = errors.Join(err, s.close(context.WithoutCancel(ctx), logger)) }()
 
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", c.Addr)

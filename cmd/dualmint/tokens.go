@@ -187,7 +187,7 @@ Exit codes: 0 good; 3 refused, whatever the reason; 4 the machine's own secret i
 		var t token
 		answer, err := a.post(c.Context(), tokensPath+"/verify", map[string]any{"token": text}, &t)
 		var refusal *apiError
-		if errors.As(err, &refusal) && refusal.Status == http.StatusBadRequest {
+		if errors.As(err, &refusal) && (refusal.Status == http.StatusBadRequest || refusal.Status == http.StatusRequestEntityTooLarge) {
 			return &exitError{exitRefused, err} // nothing that this service ever made
 		}
 		return o.token(answer, err, &t)
