@@ -56,9 +56,10 @@ func (d *DB) CreateInstance(ctx context.Context, r instance.Record) error {
 	})
 }
 
-// SetInstanceKey replaces the hash of the instance key. m2m.ErrNotFound: there is no instance.
+// SetInstanceKey replaces the hash of the instance key. m2m.ErrNotFound: there is no instance. It is told to the log too: a replica that
+// is started with an old key makes that one valid again.
 func (d *DB) SetInstanceKey(ctx context.Context, by m2m.Actor, h secret.Hash) error {
-	return d.inTx(ctx, "change the instance key", func(tx *gorm.DB) error {
+	err := d.inTx(ctx, "change the instance key", func(tx *gorm.DB) error {
 		var ids []string
 		if err := tx.Model(&instanceRow{}).Clauses(forChange).Pluck("id", &ids).Error; err != nil {
 			return err
@@ -71,6 +72,11 @@ func (d *DB) SetInstanceKey(ctx context.Context, by m2m.Actor, h secret.Hash) er
 		}
 		return d.writeAudit(tx, by, "instance.key_changed", ids[0], nil)
 	})
+	if err == nil {
+		d.logger.WarnContext(ctx, "the instance key was changed: the one before is no longer valid, here and on every replica; if this process was "+
+			"started with an old key, start it again with the new one")
+	}
+	return err
 }
 
 // conflictIfDuplicate turns the word of a uniqueness constraint into the domain's.

@@ -14,8 +14,10 @@ import (
 	"go.uber.org/goleak"
 	"gorm.io/gorm"
 
+	"github.com/dualmint/dualmint/internal/instance"
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/pgtest"
+	"github.com/dualmint/dualmint/internal/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -106,6 +108,56 @@ func TestSQLiteFilesAreTheOwnersAlone(t *testing.T) {
 	}
 }
 
+// As after a crash, or a copy made with another umask.
+func TestSQLiteFilesThatAreThereAlreadyBecomeTheOwnersAlone(t *testing.T) {
+	url := sqliteURL(t)
+	path := strings.TrimPrefix(url, "sqlite:")
+	names := []string{path, path + "-wal", path + "-shm", path + "-journal", path + ".lock"}
+	for _, name := range names {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(name, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := prepareFile(path); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestAChangedInstanceKeyIsToldToTheLog(t *testing.T) {
+	var log bytes.Buffer
+	d, err := Open(t.Context(), Options{
+		URL: sqliteURL(t), ScopeRule: m2m.Live, Now: time.Now, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close() //nolint:errcheck // a test
+	if err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.SetInstanceKey(t.Context(), m2m.Actor{Kind: m2m.System}, secret.HashOf("sk_a")); !errors.Is(err, m2m.ErrNotFound) || log.Len() > 0 {
+		t.Fatalf("without an instance: %v, %s", err, log.String())
+	}
+	r := instance.Record{ID: "ins_x", Issuer: "x", Canary: secret.Sealed{Version: "v", Bytes: []byte{1}}}
+	if err := d.CreateInstance(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.SetInstanceKey(t.Context(), m2m.Actor{Kind: m2m.System}, secret.HashOf("sk_a")); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "instance key") {
+		t.Errorf("log: %q", log.String())
+	}
+}
+
 func TestSQLiteSettingsHoldOnEveryConnection(t *testing.T) {
 	d := open(t, sqliteURL(t))
 	for range sqliteConns {
@@ -116,6 +168,7 @@ func TestSQLiteSettingsHoldOnEveryConnection(t *testing.T) {
 		defer func() { _ = c.Close() }()
 		for pragma, want := range map[string]string{
 			"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "trusted_schema": "0",
+			"journal_size_limit": "67108864",
 		} {
 			var got string
 			if err := c.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {

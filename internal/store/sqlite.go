@@ -12,7 +12,10 @@ import (
 	"time"
 )
 
-const sqliteConns = 8 // readers beside the one that writes
+const (
+	sqliteConns = 8        // readers beside the one that writes
+	largestWAL  = 64 << 20 // bytes that the WAL keeps on disk once it has been written back
+)
 
 // openSQLite opens the file for this process alone.
 func openSQLite(ctx context.Context, path string, o Options) (*DB, error) {
@@ -53,7 +56,7 @@ func sqliteDSN(path string) string {
 	settings := url.Values{
 		"_pragma": {
 			fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-			"trusted_schema(OFF)",
+			"trusted_schema(OFF)", fmt.Sprintf("journal_size_limit(%d)", largestWAL),
 		},
 		"_txlock":      {"immediate"},
 		"_time_format": {"sqlite"},
@@ -62,7 +65,7 @@ func sqliteDSN(path string) string {
 }
 
 // prepareFile makes the file, and the directory if there is none, for the owner's eyes only, and gives its one true path. SQLite gives its
-// other files the mode of this one.
+// other files the mode of this one when it makes them; those that are there already, as after a crash or a copy, get it here.
 func prepareFile(path string) (string, error) {
 	if path == "" || path == ":memory:" || strings.ContainsRune(path, 0) {
 		return "", errors.New("sqlite: wants the path of a file")
@@ -91,5 +94,14 @@ func prepareFile(path string) (string, error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", err
 	}
-	return filepath.EvalSymlinks(path) // two names of one file are one database
+	path, err = filepath.EvalSymlinks(path) // two names of one file are one database
+	if err != nil {
+		return "", err
+	}
+	for _, suffix := range []string{"-wal", "-shm", "-journal", ".lock"} {
+		if err := os.Chmod(path+suffix, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", err
+		}
+	}
+	return path, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -28,15 +29,19 @@ func (d *DB) prepareHot(ctx context.Context) (*hotStatements, error) {
 		return d.hot.statements, nil
 	}
 	var h hotStatements
+	made := make([]*sql.Stmt, 0, 8)
 	for text, into := range map[string]**sql.Stmt{
 		checkSQLiteSQL: &h.check, touchSQLiteSQL: &h.touch, stampSQLiteSQL: &h.stamp, countSQLiteSQL: &h.count,
 		signerSQLiteSQL: &h.signer, insertSQLiteSQL: &h.insert, livesSQLiteSQL: &h.lives, reusableSQLiteSQL: &h.reusable,
 	} {
 		s, err := d.sql.PrepareContext(ctx, text) //nolint:sqlclosecheck // kept until the pool is closed
 		if err != nil {
+			for _, s := range made { // the next call makes all of them again
+				err = errors.Join(err, s.Close())
+			}
 			return nil, fmt.Errorf("prepare: %w", err)
 		}
-		*into = s
+		*into, made = s, append(made, s)
 	}
 	d.hot.statements = &h
 	return &h, nil
