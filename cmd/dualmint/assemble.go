@@ -78,7 +78,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 			Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
 		}),
 		Usage: usage.New(db, c.prices), Audit: db, Keys: keeper,
-		Ready: s.ready, Instance: record.ID, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
+		Ready: s.ready, Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
 		TrustedProxies: c.Proxies(),
 		Limits:         httpapi.Limits{PerCredential: c.RatePerCredential, PerAddress: c.RatePerAddress},
 	})

@@ -47,7 +47,7 @@ func (a *api) prove(x *exchange) (m2m.Caller, error) {
 	if err != nil {
 		return m2m.Caller{}, err
 	}
-	if !caller.Known() {
+	if !caller.Known() || !a.named(x, caller) {
 		return m2m.Caller{}, m2m.ErrUnauthenticated
 	}
 	x.unproven = ""

@@ -33,6 +33,11 @@ func (x *exchange) body(limit int64, names ...string) (*fields, error) {
 
 // readBody reads a JSON body of at most limit bytes, however it is framed.
 func readBody(into *bytes.Buffer, r *http.Request, limit int64) error {
+	return readTyped(into, r, limit, isJSON)
+}
+
+// readTyped reads a body of a media type that fits says it takes.
+func readTyped(into *bytes.Buffer, r *http.Request, limit int64, fits func(contentType string) bool) error {
 	if r.ContentLength > limit {
 		return errBodyTooLarge
 	}
@@ -45,7 +50,7 @@ func readBody(into *bytes.Buffer, r *http.Request, limit int64) error {
 	switch {
 	case int64(into.Len()) > limit:
 		return errBodyTooLarge
-	case into.Len() > 0 && !isJSON(r.Header.Get("Content-Type")):
+	case into.Len() > 0 && !fits(r.Header.Get("Content-Type")):
 		return errContentType
 	default:
 		return nil
@@ -75,12 +80,14 @@ func readAll(into *bytes.Buffer, r *http.Request, limit int64) error {
 func plain(encoding string) bool { return encoding == "" || strings.EqualFold(encoding, "identity") }
 
 func isJSON(contentType string) bool {
-	if contentType == jsonType {
-		return true
-	}
+	return contentType == jsonType || isMedia(contentType, jsonType)
+}
+
+// isMedia tells whether a content type is this one, in UTF-8.
+func isMedia(contentType, want string) bool {
 	media, params, err := mime.ParseMediaType(contentType)
 	charset, given := params["charset"]
-	return err == nil && media == jsonType && (!given || strings.EqualFold(charset, "utf-8"))
+	return err == nil && media == want && (!given || strings.EqualFold(charset, "utf-8"))
 }
 
 // parseFields reads one strict object (R54).

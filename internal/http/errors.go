@@ -96,6 +96,10 @@ func (t answers) of(err error) answer {
 
 // fail answers with an error (section 5 of the wire contract).
 func (a *api) fail(x *exchange, err error) {
+	if x.area.oauth {
+		a.failOAuth(x, err)
+		return
+	}
 	if errors.Is(err, m2m.ErrUnauthenticated) && x.area.nobody != nil {
 		err = x.area.nobody
 	}

@@ -30,6 +30,7 @@ type exchange struct {
 
 	unproven    secret.Text // a credential that nobody has looked up yet
 	machineOnly bool        // the instance key is nobody here
+	client      string      // who the request says it comes from; empty: it does not say
 }
 
 const (

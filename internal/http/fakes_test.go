@@ -171,7 +171,7 @@ func (f *fakeTokens) Issue(_ context.Context, caller secret.Text, r tokens.Reque
 		return tokens.Issued{}, err
 	}
 	f.request = r
-	if c, err := callerOf(caller); err != nil || c.Instance {
+	if c, err := callerOf(caller); err != nil || c.Instance || r.Client != "" && r.Client != c.MachineID() {
 		return tokens.Issued{}, m2m.ErrUnauthenticated
 	}
 	return tokens.Issued{Record: f.record, Bearer: goodToken}, nil
@@ -320,7 +320,7 @@ func newWorld(tb testing.TB, adjust ...func(*Deps)) *world {
 		keys: &fakeKeys{document: keys.Document{JSON: []byte(`{"keys":[]}`), ETag: `"one"`, MaxAge: time.Minute}}, log: &safeBuffer{},
 	}
 	w.deps = Deps{
-		Machines: w.machines, Tokens: w.tokens, Usage: w.usage, Audit: w.audit, Keys: w.keys, Instance: instanceID,
+		Machines: w.machines, Tokens: w.tokens, Usage: w.usage, Audit: w.audit, Keys: w.keys, Instance: instanceID, Issuer: "https://auth.example.com",
 		Ready:  func(context.Context) error { return w.ready },
 		Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    func() time.Time { return noon },

@@ -51,6 +51,9 @@ func faultsOf(err error) faults {
 
 // aboutInput tells whether an error is about what the client sent.
 func aboutInput(err error) bool {
+	if refusal, ok := errors.AsType[*oauthError](err); ok {
+		return refusal.status == http.StatusBadRequest
+	}
 	return faultsOf(err) != nil || errors.Is(err, errMalformed) || errors.Is(err, errBodyTooLarge) || errors.Is(err, errContentType)
 }
 

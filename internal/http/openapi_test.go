@@ -94,7 +94,7 @@ func TestEveryOperationInTroubleAnswersAsDescribed(t *testing.T) {
 			w = newWorld(t, func(d *Deps) { d.Ready = func(context.Context) error { panic(trouble) } })
 			w.machines.fail, w.tokens.fail, w.usage.fail, w.audit.fail, w.keys.fail = trouble, trouble, trouble, trouble, trouble
 		}
-		for _, r := range slices.Concat(adminRoutes(), tokenRoutes(), otherRoutes()) {
+		for _, r := range slices.Concat(adminRoutes(), tokenRoutes(), otherRoutes(), oauthCalls()) {
 			who := instanceKey
 			if strings.HasSuffix(r[1], "m2m_tokens") {
 				who = secretA // the one call that the instance key may not make
@@ -134,7 +134,13 @@ func otherRoutes() [][3]string {
 
 func exchangeWith(w *world, route [3]string, who secret.Text) openapi.Exchange {
 	x := openapi.Exchange{Method: route[0], URL: route[1], SentBody: []byte(route[2])}
-	out := w.call(route[0], route[1], who, route[2], func(r *http.Request) { x.Sent = r.Header })
+	out := w.call(route[0], route[1], who, route[2], func(r *http.Request) {
+		if strings.HasPrefix(route[1], "/oauth2/") {
+			r.Header = http.Header{"Content-Type": {formType}}
+			basic(idA, secretA)(r)
+		}
+		x.Sent = r.Header
+	})
 	x.Status, x.Header, x.Body = out.Code, out.Result().Header, out.Body.Bytes()
 	return x
 }

@@ -13,6 +13,7 @@ import (
 type area struct {
 	nobody error // what a credential that belongs to nobody is told
 	form   bool  // bad fields are 422 form_param_*, else 400
+	oauth  bool  // errors are those of RFC 6749 section 5.2
 }
 
 // handle answers one request, or gives the error that the one table translates.
@@ -42,6 +43,8 @@ func (a *api) routes(e *gin.Engine) {
 		e.POST(prefix+"/verify_batch", a.limited(tokens, a.verifyBatch))
 		e.POST(prefix+"/:token_id/revoke", a.do(tokens, a.revokeToken))
 	}
+
+	a.oauthRoutes(e)
 
 	e.GET("/v1/keys", a.operator(admin, a.listKeys))
 	e.POST("/v1/keys/rotate", a.operator(admin, a.rotateKeys))

@@ -41,6 +41,7 @@ type Deps struct {
 	// Ready tells whether this process can serve: database reachable and migrated, master key fits, clocks agree.
 	Ready    func(ctx context.Context) error
 	Instance m2m.InstanceID
+	Issuer   string // the public base URL, without a slash at its end
 	Logger   *slog.Logger
 	Now      func() time.Time
 	// TrustedProxies may say in X-Forwarded-For whom they speak for. Empty: nobody may.

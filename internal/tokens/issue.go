@@ -15,6 +15,10 @@ type Request struct {
 	Seconds      *float64   // lifetime; nil: the machine's default
 	Claims       []byte     // the raw JSON of the field; nil: null
 	MinRemaining *int64     // seconds; nil: always a new token
+
+	Client    m2m.MachineID // who the caller says it is, and must be; empty: it does not say
+	Scopes    m2m.Scopes    // nil: all of the machine's, else some of them
+	Resources m2m.Scopes    // likewise; a receiver must be in both
 }
 
 // Issued is a token, new or handed out again, and the only sight of its characters.
@@ -30,7 +34,10 @@ func (s *Service) Issue(ctx context.Context, caller secret.Text, r Request) (Iss
 	if err != nil {
 		return Issued{}, err
 	}
-	// 2. What, and for how long.
+	if r.Client != "" && r.Client != machine.ID {
+		return Issued{}, m2m.ErrUnauthenticated
+	}
+	// 2. What, for whom, and for how long.
 	plan, err := s.plan(machine, r)
 	if err != nil {
 		return Issued{}, err

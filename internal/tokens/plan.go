@@ -28,6 +28,9 @@ func (s *Service) plan(machine m2m.Machine, r Request) (plan, error) {
 		return plan{}, fault("token_format", m2m.WrongValue, `must be "opaque" or "jwt"`)
 	}
 	var err error
+	if p.machine.Scopes, err = narrow(machine.Scopes, r.Scopes, r.Resources); err != nil {
+		return plan{}, err
+	}
 	if p.lifetime, err = s.lifetime(machine, p.format, r.Seconds); err != nil {
 		return plan{}, err
 	}

@@ -1,0 +1,28 @@
+package openapi
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+)
+
+// oauth speaks to the service as a client that knows OAuth alone.
+func (w *witness) oauth(t *testing.T) {
+	t.Helper()
+	const path, grant = "/oauth2/token", "grant_type=client_credentials"
+	b := w.NewMachine(t, "B")
+	a := w.NewMachine(t, "A", b)
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(a.ID+":"+a.SecretKey))
+	post := func(status int, path, body string, headers ...string) {
+		t.Helper()
+		w.send(t, status, "POST", path, "", body, append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
+	}
+	post(200, path, grant, "Authorization", basic)
+	post(200, path, grant+"&token_format=jwt&scope="+b.ID+"&resource="+b.ID+"&resource="+b.ID+"&client_id="+a.ID+"&client_secret="+a.SecretKey)
+	for _, body := range []string{"x=1", "grant_type=password", grant + "&scope=x", grant + "&resource=" + a.ID, grant + "&x=1&x=2"} {
+		post(400, path, body, "Authorization", basic)
+	}
+	post(413, path, strings.Repeat("x", 1<<20), "Authorization", basic)
+	post(401, path, grant)
+	post(401, path, grant, "Authorization", "Bearer "+a.SecretKey)
+}
