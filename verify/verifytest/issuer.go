@@ -60,10 +60,10 @@ type Issuer struct {
 	fail   func(format string, args ...any)
 	secret secret.Text
 	mode   m2m.Mode
-	kid    m2m.KeyID
-	key    ed25519.PrivateKey
 
 	mu      sync.Mutex // guards what follows
+	kid     m2m.KeyID
+	key     ed25519.PrivateKey
 	opaque  map[string]m2m.Grant
 	jwts    map[string]m2m.Grant
 	revoked map[string]bool
@@ -87,14 +87,7 @@ func Start() *Issuer {
 		secret: secret.New(secret.MachineSecret), opaque: map[string]m2m.Grant{}, jwts: map[string]m2m.Grant{}, revoked: map[string]bool{},
 		fail: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) },
 	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		i.fail("make a signing key: %v", err)
-	}
-	if i.kid, err = keys.Thumbprint(public); err != nil {
-		i.fail("name the signing key: %v", err)
-	}
-	i.key = private
+	i.Rotate()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/jwks.json", i.serveKeys)
 	mux.HandleFunc("POST /v1/m2m_tokens/verify_batch", i.serveVerify)
@@ -102,6 +95,21 @@ func Start() *Issuer {
 	i.URL = i.server.URL
 	i.mode = jwtmode.New(jwtmode.Deps{Issuer: i.URL, Signer: i, PublicKeys: i, Now: time.Now}) //nolint:forbidigo // a test's issuer has the real clock
 	return i
+}
+
+// Rotate replaces the signing key. The old one is no longer published: what it signed is refused once a verifier has seen the new set.
+func (i *Issuer) Rotate() {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		i.fail("make a signing key: %v", err)
+	}
+	kid, err := keys.Thumbprint(public)
+	if err != nil {
+		i.fail("name the signing key: %v", err)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.kid, i.key = kid, private
 }
 
 // Close ends the issuer.
@@ -193,11 +201,15 @@ func (i *Issuer) grant(t Token) m2m.Grant {
 
 // Signer is the signing key, for the JWT mode.
 func (i *Issuer) Signer(context.Context) (m2m.KeyID, ed25519.PrivateKey, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	return i.kid, i.key, nil
 }
 
 // PublicKey is its public half, for the JWT mode.
 func (i *Issuer) PublicKey(kid m2m.KeyID) (ed25519.PublicKey, bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	public, ok := i.key.Public().(ed25519.PublicKey)
 	return public, ok && kid == i.kid
 }
@@ -217,10 +229,11 @@ func (i *Issuer) serveKeys(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	public, _ := i.PublicKey(i.kid)
-	w.Header().Set("ETag", `"1"`)
+	public, _ := i.key.Public().(ed25519.PublicKey)
+	etag := `"` + string(i.kid) + `"`
+	w.Header().Set("ETag", etag)
 	w.Header().Set("Cache-Control", "public, max-age=600")
-	if r.Header.Get("If-None-Match") == `"1"` {
+	if r.Header.Get("If-None-Match") == etag {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}

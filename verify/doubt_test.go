@@ -1,0 +1,148 @@
+package verify_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/secret"
+	"github.com/dualmint/dualmint/verify"
+	"github.com/dualmint/dualmint/verify/verifytest"
+)
+
+// ahead opens a verifier whose clock the test moves.
+func ahead(t *testing.T, c verify.Config) (*verify.Verifier, *atomic.Int64) {
+	t.Helper()
+	by := new(atomic.Int64)
+	c.Now = func() time.Time { return time.Now().Add(time.Duration(by.Load())) }
+	return open(t, c), by
+}
+
+// awaitFetch waits until the key set has been fetched so often.
+func awaitFetch(t *testing.T, issuer *verifytest.Issuer, times int) {
+	t.Helper()
+	for range 500 {
+		if n, _ := issuer.Asked(); n >= times {
+			time.Sleep(5 * time.Millisecond) // until the answer has arrived
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("the key set was not fetched %d times", times)
+}
+
+// A remembered JWT is looked at with the clock of this moment.
+func TestARememberedTokenDies(t *testing.T) {
+	issuer := verifytest.NewIssuer(t)
+	v, by := ahead(t, issuer.Config())
+	token := issuer.JWT(verifytest.Token{Life: time.Hour})
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	by.Store(int64(2 * time.Hour))
+	if _, err := v.Verify(t.Context(), token); !errors.Is(err, verify.ErrRefused) {
+		t.Errorf("an hour after its end: %v", err)
+	}
+}
+
+// A remembered JWT is refused once its key has left the set.
+func TestARememberedTokenGoesWithItsKey(t *testing.T) {
+	issuer := verifytest.NewIssuer(t)
+	v, by := ahead(t, issuer.Config())
+	token := issuer.JWT(verifytest.Token{Life: 10 * time.Hour})
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	issuer.Rotate()
+	by.Store(int64(time.Hour)) // the set is no longer fresh
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Errorf("while the new set is on its way: %v", err)
+	}
+	awaitFetch(t, issuer, 2)
+	if _, err := v.Verify(t.Context(), token); !errors.Is(err, verify.ErrRefused) {
+		t.Errorf("its key has left the set: %v", err)
+	}
+	if _, err := v.Verify(t.Context(), issuer.JWT(verifytest.Token{Life: 10 * time.Hour})); err != nil {
+		t.Errorf("a token of the new key: %v", err)
+	}
+}
+
+// A set that the issuer confirms with 304 is as good as a new one.
+func TestAConfirmedSetDoesNotGrowStale(t *testing.T) {
+	issuer := verifytest.NewIssuer(t)
+	config := issuer.Config()
+	config.MaxStale = 3 * time.Hour
+	v, by := ahead(t, config)
+	token := issuer.JWT(verifytest.Token{Life: 100 * time.Hour})
+	for hour := range 8 {
+		by.Store(int64(time.Duration(hour) * 2 * time.Hour))
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Fatalf("after %d hours: %v", 2*hour, err)
+		}
+		awaitFetch(t, issuer, hour+1)
+	}
+}
+
+// An issuer's answer that is not wholly a good one is a refusal; one that cannot be read is "cannot tell".
+func TestHalfAnAnswerIsNoAcceptance(t *testing.T) {
+	const good = `{"object":"machine_to_machine_token","id":"mt_1","subject":"mch_1","claims":null,"scopes":["` + verifytest.Receiver + `"],` +
+		`"revoked":false,"expired":false,"expiration":null,"created_at":1,"token_format":"opaque"}`
+	change := func(from, to string) string { return fmt.Sprintf(`{"results":[%s]}`, replace(t, good, from, to)) }
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   error
+	}{
+		"good":                 {200, `{"results":[` + good + `]}`, nil},
+		"revoked":              {200, change(`"revoked":false`, `"revoked":true`), verify.ErrRefused},
+		"expired":              {200, change(`"expired":false`, `"expired":true`), verify.ErrRefused},
+		"for another":          {200, change(verifytest.Receiver, verifytest.Stranger), verify.ErrRefused},
+		"no scopes":            {200, change(`["`+verifytest.Receiver+`"]`, `null`), verify.ErrRefused},
+		"another object":       {200, change("machine_to_machine_token", "machine"), verify.ErrRefused},
+		"no id":                {200, change(`"mt_1"`, `""`), verify.ErrRefused},
+		"no subject":           {200, change(`"mch_1"`, `""`), verify.ErrRefused},
+		"errors beside it":     {200, change(`"revoked"`, `"errors":[{}],"revoked"`), verify.ErrRefused},
+		"an empty object":      {200, `{"results":[{}]}`, verify.ErrRefused},
+		"no result":            {200, `{"results":[]}`, verify.ErrUnavailable},
+		"two results":          {200, `{"results":[` + good + `,` + good + `]}`, verify.ErrUnavailable},
+		"no JSON":              {200, `<html>`, verify.ErrUnavailable},
+		"good with 201":        {201, `{"results":[` + good + `]}`, verify.ErrUnavailable},
+		"404":                  {404, `{}`, verify.ErrUnavailable},
+		"401":                  {401, `{}`, verify.ErrUnavailable},
+		"redirect to a friend": {302, ``, verify.ErrUnavailable},
+	} {
+		friend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"results":[` + good + `]}`)) }))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", friend.URL)
+			w.WriteHeader(c.status)
+			_, _ = w.Write([]byte(c.body))
+		}))
+		v, err := verify.New(verify.Config{Issuer: server.URL, Machine: verifytest.Receiver, Secret: secret.New(secret.MachineSecret).Reveal()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := v.Verify(t.Context(), secret.New(secret.OpaqueToken).Reveal())
+		if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) || (g == nil) != (c.want != nil) {
+			t.Errorf("%s: %+v, %v; want %v", name, g, err, c.want)
+		}
+		v.Close()
+		server.Close()
+		friend.Close()
+	}
+}
+
+// replace is strings.Replace that must find something.
+func replace(t *testing.T, text, from, to string) string {
+	t.Helper()
+	for i := 0; i+len(from) <= len(text); i++ {
+		if text[i:i+len(from)] == from {
+			return text[:i] + to + text[i+len(from):]
+		}
+	}
+	t.Fatalf("%q is not in the answer", from)
+	return ""
+}
