@@ -61,22 +61,30 @@ func (k *Keeper) Start(ctx context.Context) error {
 }
 
 // Run re-reads the ring at the policy's interval and takes the steps that are due, until ctx ends. A failure is logged and tried again
-// at the next interval; if that goes on for a lease, the keeper stops answering.
+// after a tenth of the interval; if that goes on for a lease, the keeper stops answering.
 func (k *Keeper) Run(ctx context.Context) error {
-	tick := time.NewTicker(k.deps.Policy.Refresh)
-	defer tick.Stop()
+	next := time.NewTimer(k.deps.Policy.Refresh)
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-next.C:
 		}
-		bounded, cancel := context.WithTimeout(ctx, k.deps.Policy.Lease)
-		if err := k.tend(bounded); err != nil && ctx.Err() == nil {
+		wait := k.deps.Policy.Refresh
+		if err := k.tendInTime(ctx); err != nil && ctx.Err() == nil {
 			k.deps.Logger.WarnContext(ctx, "tending the signing keys failed", "error", err)
+			wait /= 10
 		}
-		cancel()
+		next.Reset(wait)
 	}
+}
+
+// tendInTime gives up early enough for a second attempt within the lease: a connection that hangs must not use all of it.
+func (k *Keeper) tendInTime(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, (k.deps.Policy.Lease-k.deps.Policy.Refresh)/2)
+	defer cancel()
+	return k.tend(bounded)
 }
 
 // JWKS gives the key set. m2m.ErrUnavailable: the copy of the ring is older than the lease, and an old set could miss a key or
