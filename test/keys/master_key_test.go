@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
@@ -9,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/dualmint/dualmint/test/harness"
@@ -35,12 +35,12 @@ func TestTheMasterKeyIsReplacedWhileReplicasServe(t *testing.T) {
 	if out, err := dualmint(t, d, "master-key", "status"); err == nil || !strings.Contains(out, "values are left") {
 		t.Errorf("before: %v\n%s", err, out)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	var enough atomic.Bool
 	var busy sync.WaitGroup
 	secrets := make([]string, len(machines)) // as rotated last
 	for i, r := range replicas {
 		busy.Go(func() {
-			for n := i; ctx.Err() == nil; n += 2 {
+			for n := i; !enough.Load(); n += 2 {
 				at := n % len(machines)
 				var out struct{ Secret string }
 				r.Call(t, http.MethodPost, "/v1/machines/"+machines[at].ID+"/secret_key/rotate", r.InstanceKey, harness.Fields{"previous_token_ttl": 60}).
@@ -56,7 +56,7 @@ func TestTheMasterKeyIsReplacedWhileReplicasServe(t *testing.T) {
 			t.Errorf("reseal: %v\n%s", err, out)
 		}
 	}
-	cancel()
+	enough.Store(true)
 	busy.Wait()
 	if out, err := dualmint(t, d, "master-key", "status"); err != nil || strings.Contains(out, " old ") {
 		t.Errorf("afterwards: %v\n%s", err, out)
@@ -118,7 +118,7 @@ func dualmint(t *testing.T, d *harness.Deployment, args ...string) (string, erro
 		"DUALMINT_MASTER_KEY=" + d.MasterKey, "DUALMINT_SECRET_KEY=" + d.InstanceKey,
 	}, d.Env...)
 	out, err := cmd.CombinedOutput()
-	for _, secret := range strings.Split(d.MasterKey, ",") {
+	for _, secret := range strings.SplitSeq(d.MasterKey, ",") {
 		if strings.Contains(string(out), secret) {
 			t.Errorf("%v prints a master key", args)
 		}

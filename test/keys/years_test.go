@@ -93,8 +93,12 @@ func (p publicKeys) PublicKey(kid m2m.KeyID) (ed25519.PublicKey, bool) {
 func keySet(t *testing.T, issuer *timeline.Issuer) publicKeys {
 	t.Helper()
 	resp, err := issuer.Client().Get(timeline.KeySet)
-	if err != nil || resp.StatusCode != 200 {
-		t.Fatalf("%v %v", resp, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // in memory
+	if resp.StatusCode != 200 {
+		t.Fatal(resp.Status)
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
