@@ -73,7 +73,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 	s.door.handler = httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
 		Machines: machines.New(register{db, hot}, sealer, p.now),
 		Tokens: tokens.New(tokens.Deps{
-			Store: db, Hot: hot, Opaque: opaque.New(),
+			Store: db, Hot: hot, Finder: db, Opaque: opaque.New(),
 			JWT:    jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now}),
 			Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
 		}),

@@ -147,6 +147,7 @@ type fakeTokens struct {
 	query   tokens.ListQuery
 	reason  *string
 	record  m2m.Record
+	revoked []m2m.MachineID // by possession
 }
 
 func recordA() m2m.Record {
@@ -417,4 +418,15 @@ func wantStatus(tb testing.TB, r *httptest.ResponseRecorder, status int) {
 	if r.Code != status {
 		tb.Errorf("status %d, want %d: %s", r.Code, status, r.Body)
 	}
+}
+
+func (f *fakeTokens) RevokeBearer(_ context.Context, caller m2m.Caller, _ m2m.Actor, token secret.Text) error {
+	if err := f.did(); err != nil {
+		return err
+	}
+	if token != goodToken || caller.MachineID() != idA {
+		return m2m.ErrNotFound
+	}
+	f.revoked = append(f.revoked, caller.MachineID())
+	return nil
 }

@@ -15,6 +15,8 @@ import (
 func (a *api) oauthRoutes(e *gin.Engine) {
 	oauth := area{oauth: true}
 	e.POST("/oauth2/token", a.do(oauth, a.oauthToken))
+	e.POST("/oauth2/introspect", a.do(oauth, a.oauthIntrospect))
+	e.POST("/oauth2/revoke", a.do(oauth, a.oauthRevoke))
 }
 
 const clientCredentials = "client_credentials"

@@ -181,5 +181,9 @@ func TestOAuthFaultsAreNeitherYesNorNo(t *testing.T) {
 
 // oauthCalls is every form of the OAuth endpoints that is served when nothing is wrong.
 func oauthCalls() [][3]string {
-	return [][3]string{{"POST", "/oauth2/token", grant}}
+	return [][3]string{
+		{"POST", "/oauth2/token", grant},
+		{"POST", "/oauth2/introspect", aboutToken(goodToken)},
+		{"POST", "/oauth2/revoke", aboutToken(goodToken)},
+	}
 }

@@ -54,6 +54,7 @@ type Tokens interface {
 	VerifyAll(ctx context.Context, caller secret.Text, list []secret.Text) ([]*m2m.Record, error)
 	List(ctx context.Context, caller m2m.Caller, q tokens.ListQuery) ([]m2m.Record, int64, error)
 	Revoke(ctx context.Context, caller m2m.Caller, by m2m.Actor, id string, reason *string) (m2m.Record, error)
+	RevokeBearer(ctx context.Context, caller m2m.Caller, by m2m.Actor, token secret.Text) error
 }
 
 // UsageReports counts and prices a span of time, as far as the caller may see it.

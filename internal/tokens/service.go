@@ -12,6 +12,7 @@ import (
 type Deps struct {
 	Store     Store
 	Hot       HotStore // Store itself, or what groups calls to it
+	Finder    Finder   // for RevokeBearer
 	Opaque    m2m.Mode
 	JWT       m2m.Mode
 	Sealer    *secret.Sealer

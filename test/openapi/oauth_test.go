@@ -25,4 +25,32 @@ func (w *witness) oauth(t *testing.T) {
 	post(413, path, strings.Repeat("x", 1<<20), "Authorization", basic)
 	post(401, path, grant)
 	post(401, path, grant, "Authorization", "Bearer "+a.SecretKey)
+
+	for _, format := range []string{"opaque", "jwt"} {
+		token := "token=" + w.Mint(t, a.SecretKey, map[string]any{"token_format": format, "claims": map[string]any{"active": false}}).Token
+		ask := func(who string, want bool) {
+			t.Helper()
+			r := w.send(t, 200, "POST", "/oauth2/introspect", who, token, "Content-Type", "application/x-www-form-urlencoded")
+			var got struct{ Active bool }
+			if r.Into(t, &got); got.Active != want || !want && string(r.Body) != `{"active":false}` {
+				t.Errorf("%s: %s", format, r.Body)
+			}
+		}
+		revoke := func(who string) {
+			t.Helper()
+			w.send(t, 200, "POST", "/oauth2/revoke", who, token, "Content-Type", "application/x-www-form-urlencoded")
+		}
+		ask(a.SecretKey, false) // not a receiver
+		revoke(b.SecretKey)     // not the holder
+		ask(b.SecretKey, true)
+		revoke(a.SecretKey)
+		ask(b.SecretKey, false)
+		revoke(a.SecretKey)
+	}
+	for _, path := range []string{"/oauth2/introspect", "/oauth2/revoke"} {
+		post(200, path, "token=x", "Authorization", basic)
+		post(400, path, "x=x", "Authorization", basic)
+		post(401, path, "token=x")
+		post(413, path, strings.Repeat("x", 1<<20), "Authorization", basic)
+	}
 }
