@@ -118,7 +118,7 @@ func dualmint(t *testing.T, d *harness.Deployment, args ...string) (string, erro
 		"DUALMINT_MASTER_KEY=" + d.MasterKey, "DUALMINT_SECRET_KEY=" + d.InstanceKey,
 	}, d.Env...)
 	out, err := cmd.CombinedOutput()
-	for _, secret := range strings.SplitSeq(d.MasterKey, ",") {
+	for secret := range strings.SplitSeq(d.MasterKey, ",") {
 		if strings.Contains(string(out), secret) {
 			t.Errorf("%v prints a master key", args)
 		}
