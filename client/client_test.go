@@ -160,7 +160,7 @@ func TestTroubleIsTriedAgainAndARejectionIsNot(t *testing.T) {
 func TestAsksForWhatWasConfigured(t *testing.T) {
 	i := newIssuer(t, time.Hour)
 	s, _ := open(t, i, func(c *Config) {
-		c.Format, c.Life, c.Claims = "jwt", 90*time.Second, map[string]int{"n": 1}
+		c.TokenFormat, c.Life, c.Claims = "jwt", 90*time.Second, map[string]int{"n": 1}
 	})
 	if _, err := s.Token(t.Context()); err != nil {
 		t.Fatal(err)
@@ -230,9 +230,25 @@ func TestWhoLeavesDoesNotEndTheRequestOfOthers(t *testing.T) {
 }
 
 func TestConfigFaults(t *testing.T) {
-	for _, c := range []Config{{}, {Issuer: "x", Secret: "ak_"}, {Issuer: "http://x"}, {Issuer: "http://x", Secret: "sk_"}, {Issuer: "http://x", Secret: "ak_", Format: "JWT"}, {Issuer: "http://x", Secret: "ak_", Life: -1}} {
+	for _, c := range []Config{{}, {Issuer: "x", Secret: "ak_"}, {Issuer: "http://x"}, {Issuer: "http://x", Secret: "sk_"}, {Issuer: "http://x", Secret: "ak_", TokenFormat: "JWT"}, {Issuer: "http://x", Secret: "ak_", Life: -1}} {
 		if _, err := New(c); err == nil {
 			t.Errorf("New(%+v) accepted", c)
+		}
+	}
+}
+
+// R61: no verb prints a credential.
+func TestNothingPrintsTheSecret(t *testing.T) {
+	i := newIssuer(t, time.Hour)
+	s, _ := open(t, i)
+	if _, err := s.Token(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		for _, x := range []any{s, s.config, &s.config} {
+			if got := fmt.Sprintf(verb, x); strings.Contains(got, "ak_test") || strings.Contains(got, "mt_1") {
+				t.Errorf("%s of %T prints %s", verb, x, got)
+			}
 		}
 	}
 }

@@ -41,8 +41,8 @@ func (s *Source) fetch(ctx context.Context) (token, error) {
 
 func (s *Source) body() ([]byte, error) {
 	fields := map[string]any{}
-	if s.config.Format != "" {
-		fields["token_format"] = s.config.Format
+	if s.config.TokenFormat != "" {
+		fields["token_format"] = s.config.TokenFormat
 	}
 	if s.config.Life > 0 {
 		fields["seconds_until_expiration"] = s.config.Life.Seconds()

@@ -21,8 +21,8 @@ type Config struct {
 	Issuer string
 	// Secret is the machine's secret key (ak_...).
 	Secret string
-	// Format is "opaque" or "jwt"; empty: the machine's default.
-	Format string
+	// TokenFormat is "opaque" or "jwt"; empty: the machine's default.
+	TokenFormat string
 	// Life is how long each token is to live; 0: the machine's default.
 	Life time.Duration
 	// Claims are custom claims, encoded as a JSON object; nil: none.
@@ -33,6 +33,11 @@ type Config struct {
 	HTTPClient *http.Client
 	// Now is the clock; nil: the system's.
 	Now func() time.Time
+}
+
+// Format prints everything but the secret, whatever the verb.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "client.Config{Issuer: %q, Secret: [secret]}", c.Issuer)
 }
 
 const (
@@ -65,6 +70,9 @@ type flight struct {
 	err   error
 }
 
+// Format prints where its tokens come from, and no credential, whatever the verb.
+func (s *Source) Format(f fmt.State, verb rune) { s.config.Format(f, verb) }
+
 // New makes a Source. It makes no request yet.
 func New(c Config) (*Source, error) {
 	u, err := url.Parse(c.Issuer)
@@ -74,8 +82,8 @@ func New(c Config) (*Source, error) {
 	if !strings.HasPrefix(c.Secret, "ak_") {
 		return nil, errors.New("client: Secret must be a machine's secret key (ak_...)")
 	}
-	if c.Format != "" && c.Format != "opaque" && c.Format != "jwt" {
-		return nil, errors.New(`client: Format must be "opaque", "jwt" or empty`)
+	if c.TokenFormat != "" && c.TokenFormat != "opaque" && c.TokenFormat != "jwt" {
+		return nil, errors.New(`client: TokenFormat must be "opaque", "jwt" or empty`)
 	}
 	if c.Life < 0 || c.Attempts < 0 {
 		return nil, errors.New("client: Life and Attempts must not be negative")

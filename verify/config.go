@@ -55,6 +55,11 @@ type Config struct {
 	Now func() time.Time
 }
 
+// Format prints everything but the secret, whatever the verb.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "verify.Config{Issuer: %q, Machine: %q, Secret: [secret]}", c.Issuer, c.Machine)
+}
+
 const (
 	defaultMaxStale = 24 * time.Hour
 	defaultTimeout  = 5 * time.Second
@@ -70,8 +75,8 @@ func (c Config) ask() bool { return c.Accept == JWTAskIssuer || c.Accept == Both
 // complete fills in the defaults and refuses what would leave a check out.
 func (c Config) complete() (Config, error) {
 	u, err := url.Parse(c.Issuer)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return c, errors.New("verify: Issuer must be an http or https URL without query, fragment and user")
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.HasSuffix(c.Issuer, "/") {
+		return c, errors.New("verify: Issuer must be an http or https URL without query, fragment, user and trailing slash, as the issuer itself says it")
 	}
 	if _, ok := m2m.ParseMachineID(c.Machine); !ok {
 		return c, errors.New("verify: Machine must be the id of the receiving machine (mch_...)")

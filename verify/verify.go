@@ -50,6 +50,9 @@ type Verifier struct {
 	done   sync.WaitGroup
 }
 
+// Format prints for whom it verifies, and no secret, whatever the verb.
+func (v *Verifier) Format(f fmt.State, verb rune) { v.config.Format(f, verb) }
+
 // New makes a Verifier. It makes no request yet: the key set is fetched when the first JWT comes.
 func New(c Config) (*Verifier, error) {
 	c, err := c.complete()

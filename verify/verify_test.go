@@ -220,7 +220,8 @@ func TestConfigThatWouldLeaveACheckOutIsRefused(t *testing.T) {
 	good := verifytest.NewIssuer(t).Config()
 	for name, change := range map[string]func(*verify.Config){
 		"no issuer": func(c *verify.Config) { c.Issuer = "" }, "issuer with a query": func(c *verify.Config) { c.Issuer += "?a" },
-		"no machine": func(c *verify.Config) { c.Machine = "" }, "a name as machine": func(c *verify.Config) { c.Machine = "B" },
+		"issuer with a slash": func(c *verify.Config) { c.Issuer += "/" },
+		"no machine":          func(c *verify.Config) { c.Machine = "" }, "a name as machine": func(c *verify.Config) { c.Machine = "B" },
 		"no secret": func(c *verify.Config) { c.Secret = "" }, "two minutes of leeway": func(c *verify.Config) { c.Leeway = 2 * time.Minute },
 		"negative leeway": func(c *verify.Config) { c.Leeway = -1 }, "no such accept": func(c *verify.Config) { c.Accept = 9 },
 	} {

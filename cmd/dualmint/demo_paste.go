@@ -24,7 +24,7 @@ func (d *demonstration) paste(ctx context.Context) error {
 }
 
 func (d *demonstration) curl(comment string, credential secret.Text, path string, body any) {
-	parts := []string{"curl -sS " + d.api.base + path}
+	parts := []string{"curl -sS -w '\\n' " + d.api.base + path}
 	if credential != "" {
 		parts = append(parts, "-H 'Authorization: Bearer "+credential.Reveal()+"'")
 	}

@@ -74,7 +74,7 @@ func (p *program) machinesSecret() *cobra.Command {
 func (p *program) machinesRotateSecret() *cobra.Command {
 	var overlap time.Duration
 	c := &cobra.Command{Use: "rotate-secret ID --overlap DURATION", Short: "Give a machine a new secret and print it", Args: args(cobra.ExactArgs(1))}
-	c.Flags().DurationVar(&overlap, "overlap", 0, "how long the old secret still works: 0s to 8h")
+	c.Flags().DurationVar(&overlap, "overlap", 0, "how long the old secret still works: 0s to 8h; a secret that an earlier rotation left working ends now")
 	o := p.jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if !c.Flags().Changed("overlap") {

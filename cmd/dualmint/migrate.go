@@ -36,6 +36,7 @@ func (p *program) migrateUp() *cobra.Command {
 func (p *program) migrateStatus() *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Tell which version the schema has; exit code 3 when it is not this binary's", Args: args(cobra.NoArgs),
+		Long: `Tell which version the schema has. A SQLite database belongs to one process: stop the server first, or ask its /readyz.`,
 		RunE: p.withDatabase(func(c *cobra.Command, db *store.DB) error {
 			have, want, err := db.SchemaVersion(c.Context())
 			if err != nil {

@@ -34,6 +34,13 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	if err != nil {
 		return err
 	}
+	// The address first: a start that fails for want of it leaves nothing behind. Who connects already waits in line.
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("%w (DUALMINT_ADDR says where to listen)", err)
+	}
+	defer func() { err = errors.Join(err, closed(listener.Close())) }()
 	made, err := c.EnsureKeys()
 	p.tellMade(made)
 	if err != nil {
@@ -49,11 +56,6 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.close(context.WithoutCancel(ctx), logger)) }()
 
-	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", c.Addr)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
 	server := httpapi.NewServer(c.Addr, &s.door)
 	server.ConnState = s.door.count
 	server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/dualmint/dualmint/internal/secret"
 )
 
 // token is what the commands show of a token object.
@@ -218,6 +220,9 @@ func (p *program) tokensRevoke() *cobra.Command {
 	c.Flags().BoolVar(&asMachine, "as-machine", false, "revoke as the machine of DUALMINT_MACHINE_SECRET_KEY")
 	o := p.jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if secret.WellFormed(secret.OpaqueToken, args[0]) || strings.Count(args[0], ".") == 2 {
+			return usageError(errors.New("that is the token itself, which does not belong in an address: give its id (mt_ and 32 hex digits)"))
+		}
 		a, err := p.either(asMachine)
 		if err != nil {
 			return err

@@ -36,7 +36,7 @@ func Open(ctx context.Context, store Store, sealer *secret.Sealer, issuer string
 		return Record{}, err
 	}
 	if r.Issuer != issuer {
-		return Record{}, fmt.Errorf("%w: it was first started as %s, and the setting says %s", ErrOtherIssuer, r.Issuer, issuer)
+		return Record{}, fmt.Errorf("%w: it was first started as %s, and now the issuer is %s: set DUALMINT_ISSUER=%s to keep it, or use another database", ErrOtherIssuer, r.Issuer, issuer, r.Issuer)
 	}
 	hash := secret.HashOf(key)
 	if r.KeyHash == hash {

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,18 +54,23 @@ func folder(t *testing.T) string {
 	return dir
 }
 
+// environment is that of a reader, who has none of our settings.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "DUALMINT_") })
+}
+
 // What stands in the README works as pasted, from the first line to the last.
 func TestShellBlocksWorkAsPasted(t *testing.T) {
 	s := harness.New(t, harness.SQLite(t)).Start(t)
 	script := strings.ReplaceAll(strings.Join(blocks(t, "sh"), "\n"), written, s.Base)
 	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
 	cmd.Dir = folder(t)
-	cmd.Env = append(os.Environ(), "DUALMINT_URL="+s.Base, "DUALMINT_SECRET_KEY="+s.InstanceKey)
+	cmd.Env = append(environment(), "DUALMINT_URL="+s.Base, "DUALMINT_SECRET_KEY="+s.InstanceKey)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{`"order":42`, `"order":43`, `"kty":"OKP"`, "machine.create", "no such token that this caller may use"} {
+	for _, want := range []string{`"order":42`, `"order":43`, `"kty":"OKP"`, "machine.create", "no such token that this caller may use", "exit code 3"} {
 		if !bytes.Contains(out, []byte(want)) {
 			t.Errorf("no %q in what it printed:\n%s", want, out)
 		}

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"context"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -57,8 +54,7 @@ func makeRun(t *testing.T, address, database string) {
 	var out screen
 	cmd := exec.CommandContext(ctx, "make", "run")
 	cmd.Dir = root(t)
-	ours := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "DUALMINT_") })
-	cmd.Env = append(ours, "DUALMINT_ADDR="+address, "DUALMINT_DATABASE_URL=sqlite:"+database)
+	cmd.Env = append(environment(), "DUALMINT_ADDR="+address, "DUALMINT_DATABASE_URL=sqlite:"+database)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the keyboard reaches make and what it started
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -76,7 +72,7 @@ func makeRun(t *testing.T, address, database string) {
 			}
 		}
 	}
-	for _, want := range []string{"refused, at once", "without a request", "the token is not for A", "metered", "curl -sS http://" + address} {
+	for _, want := range []string{"refused, at once", "without a request", "the token is not for A", "metered", "curl -sS -w '\\n' http://" + address} {
 		shown(want)
 	}
 	if c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address); err != nil {

@@ -29,7 +29,7 @@ func TestACallSurvivesTheRevocationOfItsToken(t *testing.T) {
 	})))
 	defer receiver.Close()
 	for _, format := range []string{"opaque", "jwt"} {
-		source, err := client.New(client.Config{Issuer: s.Issuer, Secret: a.SecretKey, Format: format})
+		source, err := client.New(client.Config{Issuer: s.Issuer, Secret: a.SecretKey, TokenFormat: format})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,7 +25,7 @@ func run(ctx context.Context, out io.Writer) error {
 	source, err := client.New(client.Config{
 		Issuer: os.Getenv("DUALMINT_ISSUER"),
 		Secret: os.Getenv("MACHINE_A_SECRET"),
-		Format: os.Getenv("TOKEN_FORMAT"), // empty: the machine's default
+		TokenFormat: os.Getenv("TOKEN_FORMAT"), // empty: the machine's default
 		Claims: map[string]string{"asking": "for orders"},
 	})
 	if err != nil {
