@@ -26,6 +26,9 @@ func (w *witness) oauth(t *testing.T) {
 	post(401, path, grant)
 	post(401, path, grant, "Authorization", "Bearer "+a.SecretKey)
 
+	for _, path := range []string{"oauth-authorization-server", "openid-configuration"} {
+		w.send(t, 200, "GET", "/.well-known/"+path, "", "")
+	}
 	for _, format := range []string{"opaque", "jwt"} {
 		token := "token=" + w.Mint(t, a.SecretKey, map[string]any{"token_format": format, "claims": map[string]any{"active": false}}).Token
 		ask := func(who string, want bool) {

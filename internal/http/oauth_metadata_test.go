@@ -1,0 +1,48 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every address that the metadata names is there, below the issuer, and every way of authenticating that it names works.
+func TestRFC8414Section2TheMetadataIsTrueAtBothAddresses(t *testing.T) {
+	w := newWorld(t)
+	const issuer = "https://auth.example.com"
+	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
+		var got map[string]any
+		r := w.call("GET", path, "", "")
+		wantStatus(t, r, 200)
+		if err := json.Unmarshal(r.Body.Bytes(), &got); err != nil || got["issuer"] != issuer || len(got) != 10 {
+			t.Fatalf("%v %v", got, err)
+		}
+		for _, name := range []string{"token", "introspection", "revocation"} {
+			endpoint, _ := got[name+"_endpoint"].(string)
+			local, below := strings.CutPrefix(endpoint, issuer)
+			body := map[string]string{"token": grant}[name]
+			if body == "" {
+				body = aboutToken(goodToken)
+			}
+			ways, _ := got[name+"_endpoint_auth_methods_supported"].([]any)
+			if !below || !slices.Equal(ways, []any{"client_secret_basic", "client_secret_post"}) {
+				t.Errorf("%s: %v %v", name, endpoint, ways)
+			}
+			wantStatus(t, w.post(local, body, basic(idB, secretB)), 200)
+			wantStatus(t, w.post(local, body+formClient(idB, secretB)), 200)
+		}
+		keySet, _ := got["jwks_uri"].(string)
+		wantStatus(t, w.call("GET", strings.TrimPrefix(keySet, issuer), "", ""), 200)
+		if types, ok := got["response_types_supported"].([]any); !ok || len(types) != 0 {
+			t.Errorf("response types %v", got["response_types_supported"])
+		}
+		if grants, _ := got["grant_types_supported"].([]any); !slices.Equal(grants, []any{clientCredentials}) {
+			t.Errorf("grants %v", grants)
+		}
+	}
+	if r := w.call(http.MethodPost, "/.well-known/oauth-authorization-server", "", ""); r.Code != 405 {
+		t.Errorf("POST: %d", r.Code)
+	}
+}
