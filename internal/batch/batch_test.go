@@ -407,4 +407,7 @@ func TestAPanicTellsWhereAndNotWhat(t *testing.T) {
 	}
 }
 
-func name(t *testing.T) string { return t.Name() }
+func name(t *testing.T) string {
+	t.Helper()
+	return t.Name()
+}
