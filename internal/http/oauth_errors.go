@@ -32,6 +32,9 @@ func (a *api) failOAuth(x *exchange, err error) {
 	switch e.status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", x.challenge())
+		if e.code == codeInvalidToken {
+			h.Set("WWW-Authenticate", x.tokenChallenge())
+		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(retryAfter(err)))
 	}
@@ -43,6 +46,16 @@ func (a *api) failOAuth(x *exchange, err error) {
 		body = []byte(`{"error":"server_error"}`)
 	}
 	x.send(e.status, body)
+}
+
+const codeInvalidToken = "invalid_token"
+
+// tokenChallenge says why a bearer was refused, if there was one (RFC 6750 section 3.1).
+func (x *exchange) tokenChallenge() string {
+	if x.c.Request.Header.Get("Authorization") == "" {
+		return "Bearer"
+	}
+	return `Bearer error="invalid_token"`
 }
 
 // challenge names the scheme that the client tried (RFC 6749 section 5.2), and Basic if it tried none.

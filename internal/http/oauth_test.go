@@ -185,5 +185,7 @@ func oauthCalls() [][3]string {
 		{"POST", "/oauth2/token", grant},
 		{"POST", "/oauth2/introspect", aboutToken(goodToken)},
 		{"POST", "/oauth2/revoke", aboutToken(goodToken)},
+		{"GET", "/v1/forward_auth", ""},
+		{"POST", "/v1/forward_auth", ""},
 	}
 }

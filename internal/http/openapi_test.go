@@ -139,6 +139,9 @@ func exchangeWith(w *world, route [3]string, who secret.Text) openapi.Exchange {
 			r.Header = http.Header{"Content-Type": {formType}}
 			basic(idA, secretA)(r)
 		}
+		if route[1] == "/v1/forward_auth" {
+			forReceiver(secretB.Reveal())(r)
+		}
 		x.Sent = r.Header
 	})
 	x.Status, x.Header, x.Body = out.Code, out.Result().Header, out.Body.Bytes()

@@ -45,6 +45,11 @@ func (w *witness) oauth(t *testing.T) {
 		}
 		ask(a.SecretKey, false) // not a receiver
 		revoke(b.SecretKey)     // not the holder
+		bearer := strings.TrimPrefix(token, "token=")
+		for _, method := range []string{"GET", "POST"} {
+			w.send(t, 200, method, "/v1/forward_auth", bearer, "", "Dualmint-Machine-Secret", b.SecretKey)
+			w.send(t, 401, method, "/v1/forward_auth", bearer, "", "Dualmint-Machine-Secret", a.SecretKey)
+		}
 		ask(b.SecretKey, true)
 		revoke(a.SecretKey)
 		ask(b.SecretKey, false)

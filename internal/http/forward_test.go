@@ -1,0 +1,60 @@
+package httpapi
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+func forReceiver(values ...string) func(*http.Request) {
+	return func(r *http.Request) { r.Header[receiverHeader] = values }
+}
+
+func TestForwardAuthTellsAProxyWhoCame(t *testing.T) {
+	w := newWorld(t)
+	w.tokens.record.Claims = m2m.Claims("{\"a\":\"é\U0001F600\x7f\"}")
+	for _, method := range []string{"GET", "POST"} {
+		r := w.call(method, "/v1/forward_auth", goodToken, "", forReceiver(secretB.Reveal()))
+		h := r.Header()
+		if r.Code != 200 || r.Body.Len() != 0 || h.Get("Dualmint-Machine-Id") != string(idA) || h.Get("Dualmint-Scopes") != string(idB) ||
+			h.Get("Dualmint-Claims") != `{"a":"\u00e9\ud83d\ude00\u007f"}` || h.Get("Cache-Control") != "no-store" {
+			t.Errorf("%d %s %v", r.Code, r.Body, h)
+		}
+	}
+	w.tokens.record.Claims = nil
+	if got := w.call("GET", "/v1/forward_auth", goodToken, "", forReceiver(secretB.Reveal())).Header().Get("Dualmint-Claims"); got != "null" {
+		t.Errorf("no claims are %q", got)
+	}
+}
+
+// R17, R21: whatever is wrong, there is one answer, and the instance key is no receiver.
+func TestForwardAuthRefusesAlike(t *testing.T) {
+	w := newWorld(t)
+	none := func(*http.Request) {}
+	for name, row := range map[string]struct {
+		token secret.Text
+		who   func(*http.Request)
+	}{
+		"bad token":        {deadToken, forReceiver(secretB.Reveal())},
+		"not the receiver": {goodToken, forReceiver(secretA.Reveal())},
+		"unknown receiver": {goodToken, forReceiver(secret.New(secret.MachineSecret).Reveal())},
+		"instance key":     {goodToken, forReceiver(instanceKey.Reveal())},
+		"no receiver":      {goodToken, none},
+		"two receivers":    {goodToken, forReceiver(secretB.Reveal(), secretB.Reveal())},
+		"no token":         {"", forReceiver(secretB.Reveal())},
+	} {
+		r := w.call("GET", "/v1/forward_auth", row.token, "", row.who)
+		wantOAuth(t, r, 401, "invalid_token")
+		want := `Bearer error="invalid_token"`
+		if row.token == "" {
+			want = "Bearer" // RFC 6750 section 3.1
+		}
+		if got := r.Header().Get("WWW-Authenticate"); got != want || r.Header().Get("Dualmint-Machine-Id") != "" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	w.tokens.fail = m2m.ErrUnavailable
+	wantOAuth(t, w.call("GET", "/v1/forward_auth", goodToken, "", forReceiver(secretB.Reveal())), 503, "temporarily_unavailable")
+}
