@@ -89,7 +89,7 @@ func (l *ledger) doubt(d doubt) {
 
 // Of these errors the server is certain that nothing was done. What it is not certain of may have been billed.
 var (
-	certain  = []string{"nothing was done", "too many questions are waiting", "closed for new questions", `error="authenticate: `}
+	certain  = []string{"nothing was done", "too many questions are waiting", "closed for new questions", `error="authenticate: `, `error="mint token: `}
 	traceTag = regexp.MustCompile(`trace_id=([0-9a-f]{32})`)
 )
 
