@@ -15,7 +15,8 @@ func callerPromises(t *testing.T, open OpenHot) {
 	t.Run("CallersAreWhoHoldsTheCredentialNow", func(t *testing.T) { callersAreKnown(t, open) })
 }
 
-// R20: the previous secret lives for as long as it was given and not one request longer.
+// R10: a credential is found by its whole hash, by index; one bit beside it is nobody. R20: the previous secret lives for as long as it
+// was given and not one request longer.
 func callersAreKnown(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
@@ -38,11 +39,13 @@ func callersAreKnown(t *testing.T, open OpenHot) {
 		ID: b, Name: "m", Endless: true, DefaultFormat: m2m.Opaque, Scopes: m2m.Scopes{},
 		CreatedAt: time.UnixMilli(1).UTC(), UpdatedAt: time.UnixMilli(1).UTC(),
 	}
-	got, err := w.Callers(t.Context(), []secret.Hash{aSecret, {}, operator, expired, previous, bSecret, goneSecret, w.fresh(), aSecret})
+	near := aSecret
+	near[len(near)-1] ^= 1
+	got, err := w.Callers(t.Context(), []secret.Hash{aSecret, {}, operator, expired, previous, bSecret, goneSecret, w.fresh(), aSecret, near})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []m2m.Caller{{Machine: machineA}, {}, {Instance: true}, {}, {Machine: machineA}, {Machine: machineB}, {}, {}, {Machine: machineA}}
+	want := []m2m.Caller{{Machine: machineA}, {}, {Instance: true}, {}, {Machine: machineA}, {Machine: machineB}, {}, {}, {Machine: machineA}, {}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
