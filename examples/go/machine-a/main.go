@@ -23,10 +23,10 @@ func main() {
 
 func run(ctx context.Context, out io.Writer) error {
 	source, err := client.New(client.Config{
-		Issuer: os.Getenv("DUALMINT_ISSUER"),
-		Secret: os.Getenv("MACHINE_A_SECRET"),
+		Issuer:      os.Getenv("DUALMINT_ISSUER"),
+		Secret:      os.Getenv("MACHINE_A_SECRET"),
 		TokenFormat: os.Getenv("TOKEN_FORMAT"), // empty: the machine's default
-		Claims: map[string]string{"asking": "for orders"},
+		Claims:      map[string]string{"asking": "for orders"},
 	})
 	if err != nil {
 		return err
