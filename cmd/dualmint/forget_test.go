@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,15 +15,15 @@ import (
 // forgetting answers with one of these after the other, then with nothing.
 type forgetting struct {
 	answers []int64 // below zero: an error
-	calls   int
+	calls   atomic.Int64
 }
 
 func (f *forgetting) ForgetExpired(_ context.Context, most int) (int64, error) {
-	f.calls++
-	if f.calls > len(f.answers) {
+	call := int(f.calls.Add(1))
+	if call > len(f.answers) {
 		return 0, nil
 	}
-	if n := f.answers[f.calls-1]; n >= 0 {
+	if n := f.answers[call-1]; n >= 0 {
 		return min(n, int64(most)), nil
 	}
 	return 0, errors.New("no database")
@@ -36,9 +37,9 @@ func TestExpiredTokensAreForgottenRoundAfterRound(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- forgetExpired(ctx, db, slog.New(slog.NewTextHandler(&log, nil))) }()
 		synctest.Wait()
-		for round, want := range []int{3, 4, 5, 6} { // at once as long as there is more; then every so often, trouble or not
-			if db.calls != want {
-				t.Errorf("round %d: %d calls, want %d", round, db.calls, want)
+		for round, want := range []int64{3, 4, 5, 6} { // at once as long as there is more; then every so often, trouble or not
+			if got := db.calls.Load(); got != want {
+				t.Errorf("round %d: %d calls, want %d", round, got, want)
 			}
 			<-time.After(forgetEvery)
 			synctest.Wait()
