@@ -84,6 +84,49 @@ func TestAConfirmedSetDoesNotGrowStale(t *testing.T) {
 			t.Fatalf("after %d hours: %v", 2*hour, err)
 		}
 		awaitFetch(t, issuer, hour+1)
+		if _, err := v.Verify(t.Context(), token); err != nil { // without another fetch, which it is too early for
+			t.Fatalf("after %d hours, with the set confirmed: %v", 2*hour, err)
+		}
+	}
+}
+
+// R33: one unknown kid that comes again and again is looked for once.
+func TestTheSameUnknownKidIsLookedForOnce(t *testing.T) {
+	issuer, stranger := verifytest.NewIssuer(t), verifytest.NewIssuer(t)
+	v, by := ahead(t, issuer.Config())
+	foreign := stranger.JWT(verifytest.Token{Life: 10 * time.Hour})
+	for minute := range 8 {
+		by.Store(int64(time.Duration(minute) * time.Minute))
+		if _, err := v.Verify(t.Context(), foreign); !errors.Is(err, verify.ErrRefused) {
+			t.Errorf("minute %d: %v", minute, err)
+		}
+	}
+	if n, _ := issuer.Asked(); n > 2 {
+		t.Errorf("%d fetches of the key set", n)
+	}
+}
+
+// roundTrip is a function as a transport.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A JWT that is good offline is refused when the issuer speaks of another token.
+func TestTheIssuersAnswerMustBeAboutTheSameToken(t *testing.T) {
+	issuer := verifytest.NewIssuer(t)
+	config := issuer.Config()
+	config.Accept = verify.JWTAskIssuer
+	config.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodGet {
+			return http.DefaultTransport.RoundTrip(r)
+		}
+		w := httptest.NewRecorder()
+		_, _ = w.WriteString(`{"results":[{"object":"machine_to_machine_token","id":"mt_1","subject":"` + verifytest.Caller + `","claims":null,"scopes":["` +
+			verifytest.Receiver + `"],"revoked":false,"expired":false,"expiration":null,"created_at":1,"token_format":"jwt"}]}`)
+		return w.Result(), nil
+	})}
+	if g, err := open(t, config).Verify(t.Context(), issuer.JWT(verifytest.Token{})); !errors.Is(err, verify.ErrRefused) {
+		t.Errorf("%+v, %v", g, err)
 	}
 }
 

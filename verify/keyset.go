@@ -16,7 +16,8 @@ const (
 	retryAfter = 5 * time.Second  // after a fetch that failed
 	minFresh   = time.Minute      // whatever max-age says
 	maxFresh   = 24 * time.Hour
-	maxUnknown = 1024 // unknown kids that are remembered
+	maxUnknown = 1024             // unknown kids that are remembered
+	unknownFor = 10 * time.Minute // nobody fetches for the same one again; a refresh that brings it ends that too
 )
 
 // keys is one key set as it was fetched. It is never changed.
@@ -87,7 +88,7 @@ func (k *keySet) learn(ctx context.Context, kid m2m.KeyID) error {
 	now := k.config.Now()
 	k.mu.Lock()
 	at, known := k.unknown[kid]
-	if known && now.Before(at.Add(coolDown)) {
+	if known && now.Before(at.Add(unknownFor)) {
 		k.mu.Unlock()
 		return nil
 	}
