@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -28,19 +27,26 @@ type front struct {
 	host string // localhost:port
 	ca   string // file with the authority that signed its certificate
 
-	server   *httptest.Server
-	instead  atomic.Pointer[http.HandlerFunc]
-	impostor atomic.Bool // shows a certificate of an authority that nobody knows
-	asked    atomic.Int64
+	server  *httptest.Server
+	instead atomic.Pointer[http.HandlerFunc]
+	shown   atomic.Pointer[tls.Certificate] // to whoever connects
+	asked   atomic.Int64
+
+	impostors map[string]*tls.Certificate // that it could show instead of its own
 }
 
 func newFront(t *testing.T, issuer string) *front {
 	t.Helper()
 	f := &front{ca: filepath.Join(t.TempDir(), "ca.pem")}
-	good, authority := certificate(t)
-	foreign, _ := certificate(t)
-	if err := os.WriteFile(f.ca, authority, 0o600); err != nil {
+	ours, unknown := newAuthority(t), newAuthority(t)
+	if err := os.WriteFile(f.ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ours.certificate.Raw}), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	names := []string{"localhost", "127.0.0.1"} // HAProxy looks for the address among the names
+	f.shown.Store(ours.sign(t, names...))
+	f.impostors = map[string]*tls.Certificate{
+		"of an authority that nobody knows":  unknown.sign(t, names...),
+		"of a name that is not the issuer's": ours.sign(t, "elsewhere.example"),
 	}
 	behind, err := url.Parse(issuer)
 	if err != nil {
@@ -56,12 +62,7 @@ func newFront(t *testing.T, issuer string) *front {
 		pass.ServeHTTP(w, r)
 	}))
 	f.server.Config.ErrorLog = quiet()
-	f.server.TLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		if f.impostor.Load() {
-			return &foreign, nil
-		}
-		return &good, nil
-	}}
+	f.server.TLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return f.shown.Load(), nil }}
 	f.server.StartTLS()
 	t.Cleanup(f.server.Close)
 	f.host = strings.Replace(f.server.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
@@ -69,34 +70,44 @@ func newFront(t *testing.T, issuer string) *front {
 	return f
 }
 
-// certificate makes an authority and a certificate for localhost, under every name that a gateway might check.
-func certificate(t *testing.T) (leaf tls.Certificate, authority []byte) {
+// authority signs certificates.
+type authority struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T) authority {
 	t.Helper()
-	now := time.Now()
-	sign := func(template, parent *x509.Certificate, public *ecdsa.PublicKey, by *ecdsa.PrivateKey) []byte {
-		template.NotBefore, template.NotAfter = now.Add(-time.Hour), now.Add(time.Hour)
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, public, by)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return der
-	}
-	root, caKey := &x509.Certificate{
+	key := newKey(t)
+	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "an authority"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign,
-	}, newKey(t)
-	rootDER := sign(root, root, &caKey.PublicKey, caKey)
-	root, err := x509.ParseCertificate(rootDER)
+		KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
 	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authority{certificate, key}
+}
+
+// sign makes a certificate for a server of these names.
+func (a authority) sign(t *testing.T, names ...string) *tls.Certificate {
+	t.Helper()
 	key := newKey(t)
-	der := sign(&x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: []string{"localhost", "127.0.0.1"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}, root, &key.PublicKey, caKey)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER})
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]}, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: names,
+		NotBefore: a.certificate.NotBefore, NotAfter: a.certificate.NotAfter,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {

@@ -6,7 +6,10 @@
 package gateways
 
 import (
+	"net/http"
+	"net/url"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/dualmint/dualmint/test/harness"
@@ -40,6 +43,25 @@ func newWorld(t *testing.T) *world {
 func (w *world) mint(t *testing.T, format string, claims harness.Fields) harness.Token {
 	t.Helper()
 	return w.Mint(t, w.a.SecretKey, harness.Fields{"token_format": format, "claims": claims})
+}
+
+// issued is a JWT that a got as an OAuth client, for b alone.
+func (w *world) issued(t *testing.T) string {
+	t.Helper()
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "token_format": {"jwt"}, "resource": {w.b.ID},
+		"client_id": {w.a.ID}, "client_secret": {w.a.SecretKey},
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Base+"/oauth2/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	var out struct {
+		Token string `json:"access_token"`
+	}
+	w.Send(t, req).Want(t, http.StatusOK).Into(t, &out)
+	return out.Token
 }
 
 // scopes is what the service is told about tokens of a.

@@ -46,21 +46,10 @@ func TestOAuth2ProxyAcceptsOurJWTs(t *testing.T) {
 func TestOAuth2ProxyAcceptsWhatTheTokenEndpointIssues(t *testing.T) {
 	t.Parallel()
 	g := oauth2Proxy(t, newWorld(t))
-	form := "grant_type=client_credentials&token_format=jwt&resource=" + g.b.ID + "&client_id=" + g.a.ID + "&client_secret=" + g.a.SecretKey
-	var issued struct {
-		Token string `json:"access_token"`
-		Scope string `json:"scope"`
+	g.send(t, "GET", "/", "", "Authorization", "Bearer "+g.issued(t)).Want(t, http.StatusOK)
+	if at := g.service.take(); len(at) != 1 || at[0].header.Get("X-Forwarded-User") != g.a.ID {
+		t.Errorf("the service got %v", at)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.Base+"/oauth2/token", strings.NewReader(form))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	g.Send(t, req).Want(t, http.StatusOK).Into(t, &issued)
-	if issued.Scope != g.b.ID {
-		t.Fatalf("scope %q", issued.Scope)
-	}
-	g.send(t, "GET", "/", "", "Authorization", "Bearer "+issued.Token).Want(t, http.StatusOK)
 }
 
 // What the caller chose to claim about itself never becomes its identity.
@@ -84,40 +73,21 @@ func TestOAuth2ProxyNamesTheMachineWhateverItClaims(t *testing.T) {
 func TestOAuth2ProxyRefusesBadJWTs(t *testing.T) {
 	t.Parallel()
 	g := oauth2Proxy(t, newWorld(t))
-	good := g.mint(t, "jwt", nil).Token
-	foreign := g.MachineWith(t, harness.Fields{"name": "for another receiver", "scoped_machines": []string{g.stranger.ID}})
-	nobodys := g.MachineWith(t, harness.Fields{"name": "for nobody"})
-	expired := g.Mint(t, g.a.SecretKey, harness.Fields{"token_format": "jwt", "seconds_until_expiration": 1}).Token
-	g.untilRefused(t, expired)
-	other := newWorld(t)
-	_, forger, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, token := range map[string]string{
-		"for another receiver":         g.Mint(t, foreign.SecretKey, harness.Fields{"token_format": "jwt"}).Token,
-		"for nobody":                   g.Mint(t, nobodys.SecretKey, harness.Fields{"token_format": "jwt"}).Token,
-		"expired":                      expired,
-		"of another issuer":            other.mint(t, "jwt", nil).Token,
-		"signed by another key":        resigned(t, good, nil, forger),
-		"signed by a key of no name":   resigned(t, good, map[string]any{"kid": "none-such"}, forger),
-		"bringing its own key":         resigned(t, good, map[string]any{"jwk": publicJWK(forger), "kid": nil}, forger),
-		"signed by nobody":             unsigned(t, good),
-		"altered":                      altered(t, good, g.b.ID, g.stranger.ID),
-		"with another token's payload": spliced(good, g.Mint(t, foreign.SecretKey, harness.Fields{"token_format": "jwt"}).Token),
-		"opaque":                       g.mint(t, "opaque", nil).Token,
-	} {
+	good, bad := map[string]string{}, map[string]string{}
+	g.tokensOf(t, "jwt", good, bad)
+	bad["for nobody"] = g.Mint(t, g.MachineWith(t, harness.Fields{"name": "for nobody"}).SecretKey, harness.Fields{"token_format": "jwt"}).Token
+	bad["with another token's payload"] = spliced(good["a good jwt"], bad["jwt for another receiver"])
+	bad["opaque"] = g.mint(t, "opaque", nil).Token
+	for name, token := range bad {
 		if got := g.send(t, "GET", "/", "", "Authorization", "Bearer "+token); got.Status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", name, got.Status)
 		}
 	}
-	if got := g.send(t, "GET", "/", ""); got.Status != http.StatusUnauthorized {
-		t.Errorf("without a token: %d", got.Status)
-	}
+	g.send(t, "GET", "/", "").Want(t, http.StatusUnauthorized)
 	if at := g.service.take(); len(at) != 0 {
 		t.Errorf("%d requests reached the service: %v", len(at), at)
 	}
-	g.send(t, "GET", "/", "", "Authorization", "Bearer "+good).Want(t, http.StatusOK)
+	g.send(t, "GET", "/", "", "Authorization", "Bearer "+good["a good jwt"]).Want(t, http.StatusOK)
 }
 
 // R39: a token of a key that began to sign after the proxy had fetched the key set.

@@ -3,7 +3,6 @@ package gateways
 import (
 	"crypto/ed25519"
 	"encoding/json"
-	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -29,59 +28,59 @@ type receiver func(t *testing.T, tokens ...string) []string
 // and never that a token is good (I6).
 func receives(t *testing.T, w *world, ask receiver, inDoubt string, formats ...string) {
 	t.Helper()
+	good, bad := map[string]string{}, map[string]string{"nothing": "", "a.b.c": "a.b.c", "a machine secret": w.a.SecretKey, "not a token": "Bearer x"}
+	for _, format := range formats {
+		w.tokensOf(t, format, good, bad)
+	}
+	judge := func(want string, set map[string]string) {
+		t.Helper()
+		names := slices.Sorted(maps.Keys(set))
+		tokens := make([]string, 0, 2*len(names))
+		for _, name := range append(names, names...) { // twice: none does harm to those after it
+			tokens = append(tokens, set[name])
+		}
+		for i, got := range ask(t, tokens...) {
+			if got != want {
+				t.Errorf("%s: %q, want %q", names[i%len(names)], got, want)
+			}
+		}
+	}
+	judge(w.a.ID, good)
+	judge(refused, bad)
+	trouble := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	w.front.instead.Store(&trouble)
+	judge(inDoubt, good)
+	w.front.instead.Store(nil)
+}
+
+// tokensOf collects tokens of a format that are good for b, and what looks like them and is not.
+func (w *world) tokensOf(t *testing.T, format string, good, bad map[string]string) {
+	t.Helper()
+	one := w.mint(t, format, harness.Fields{"order": 42}).Token
+	good["a good "+format] = one
+	expired := w.Mint(t, w.a.SecretKey, harness.Fields{"token_format": format, "seconds_until_expiration": 1}).Token
+	gateway{world: w}.untilRefused(t, expired)
+	foreign := w.MachineWith(t, harness.Fields{"name": "for another receiver", "scoped_machines": []string{w.stranger.ID}})
+	bad[format+" expired"] = expired
+	bad[format+" shortened"] = one[:len(one)-2]
+	bad[format+" of another issuer"] = newWorld(t).mint(t, format, nil).Token
+	bad[format+" for another receiver"] = w.Mint(t, foreign.SecretKey, harness.Fields{"token_format": format}).Token
+	if format == "opaque" {
+		revoked := w.mint(t, format, nil)
+		w.Revoke(t, w.a.SecretKey, revoked.ID).Want(t, http.StatusOK)
+		bad["opaque revoked"] = revoked.Token
+		return
+	}
+	good["an OAuth client's jwt"] = w.issued(t) // it is no other
 	_, forger, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign := w.MachineWith(t, harness.Fields{"name": "for another receiver", "scoped_machines": []string{w.stranger.ID}})
-	other := newWorld(t)
-	var good []string
-	bad := map[string]string{"nothing": "", "a.b.c": "a.b.c", "a machine secret": w.a.SecretKey, "not a token": "Bearer x"}
-	for _, format := range formats {
-		one := w.mint(t, format, harness.Fields{"order": 42}).Token
-		good = append(good, one)
-		expired := w.Mint(t, w.a.SecretKey, harness.Fields{"token_format": format, "seconds_until_expiration": 1}).Token
-		gateway{world: w}.untilRefused(t, expired)
-		bad[format+" expired"] = expired
-		bad[format+" shortened"] = one[:len(one)-2]
-		bad[format+" of another issuer"] = other.mint(t, format, nil).Token
-		bad[format+" for another receiver"] = w.Mint(t, foreign.SecretKey, harness.Fields{"token_format": format}).Token
-		if format == "jwt" {
-			bad["jwt signed by another key"] = resigned(t, one, nil, forger)
-			bad["jwt signed by an unknown key"] = resigned(t, one, map[string]any{"kid": "none-such"}, forger)
-			bad["jwt signed by nobody"] = unsigned(t, one)
-			bad["jwt with other claims"] = altered(t, one, w.a.ID, w.b.ID)
-			bad["jwt of another type"] = resigned(t, one, map[string]any{"typ": "JWT"}, forger)
-		} else {
-			revoked := w.mint(t, format, nil)
-			w.Revoke(t, w.a.SecretKey, revoked.ID).Want(t, http.StatusOK)
-			bad["opaque revoked"] = revoked.Token
-		}
-	}
-	names := slices.Sorted(maps.Keys(bad))
-	tokens := good
-	for _, name := range names {
-		tokens = append(tokens, bad[name])
-	}
-	said := ask(t, append(tokens, good...)...) // a bad token does no harm to those after it
-	for i := range good {
-		if said[i] != w.a.ID || said[len(tokens)+i] != w.a.ID {
-			t.Errorf("a good %s token is %q and %q", formats[i], said[i], said[len(tokens)+i])
-		}
-	}
-	for i, name := range names {
-		if got := said[len(good)+i]; got != refused {
-			t.Errorf("%s: %q", name, got)
-		}
-	}
-	trouble := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	w.front.instead.Store(&trouble)
-	for i, got := range ask(t, good...) {
-		if got != inDoubt {
-			t.Errorf("an issuer in trouble makes a good %s token %q", formats[i], got)
-		}
-	}
-	w.front.instead.Store(nil)
+	bad["jwt signed by another key"] = resigned(t, one, nil, forger)
+	bad["jwt signed by an unknown key"] = resigned(t, one, map[string]any{"kid": "none-such"}, forger)
+	bad["jwt bringing its own key"] = resigned(t, one, map[string]any{"jwk": publicJWK(forger), "kid": nil}, forger)
+	bad["jwt signed by nobody"] = unsigned(t, one)
+	bad["jwt with other claims"] = altered(t, one, w.a.ID, w.b.ID)
 }
 
 // scripted is a receiver in a language that reads tokens as JSON from its input, and writes its verdicts as JSON.
@@ -251,18 +250,4 @@ func TestTheGoPageReceivesJWTsWithKeyfunc(t *testing.T) {
 	w := newWorld(t)
 	program := built(t, "keyfunc/main.go")
 	receives(t, w, served(w, program), refused, "jwt")
-	// A token that an OAuth client was given is no other.
-	var issued struct {
-		Token string `json:"access_token"`
-	}
-	form := "grant_type=client_credentials&token_format=jwt&client_id=" + w.a.ID + "&client_secret=" + w.a.SecretKey
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Base+"/oauth2/token", io.NopCloser(strings.NewReader(form)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	w.Send(t, req).Want(t, http.StatusOK).Into(t, &issued)
-	if said := served(w, program)(t, issued.Token); said[0] != w.a.ID {
-		t.Errorf("a token of the token endpoint is %q", said[0])
-	}
 }
