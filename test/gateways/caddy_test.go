@@ -1,16 +1,12 @@
 package gateways
 
-import (
-	"testing"
-
-	"github.com/dualmint/dualmint/test/harness"
-)
+import "testing"
 
 func TestCaddyKeepsThePromises(t *testing.T) {
 	t.Parallel()
 	promises(t, func(t *testing.T, w *world) string {
 		t.Helper()
-		dir, address := t.TempDir(), harness.FreeAddress(t)
+		dir, address := t.TempDir(), freeAddress(t)
 		// Without the administration's fixed port and certificates of its own.
 		config := write(t, dir, "Caddyfile", "{\n\tadmin off\n\tauto_https off\n}\n"+page(t, "caddy.md", "/etc/caddy/Caddyfile",
 			"orders.example.com", "http://"+address,

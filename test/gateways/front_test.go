@@ -28,6 +28,7 @@ type front struct {
 	ca   string // file with the authority that signed its certificate
 
 	server  *httptest.Server
+	behind  atomic.Pointer[url.URL] // the issuer
 	instead atomic.Pointer[http.HandlerFunc]
 	shown   atomic.Pointer[tls.Certificate] // to whoever connects
 	asked   atomic.Int64
@@ -35,7 +36,7 @@ type front struct {
 	impostors map[string]*tls.Certificate // that it could show instead of its own
 }
 
-func newFront(t *testing.T, issuer string) *front {
+func newFront(t *testing.T) *front {
 	t.Helper()
 	f := &front{ca: filepath.Join(t.TempDir(), "ca.pem")}
 	ours, unknown := newAuthority(t), newAuthority(t)
@@ -48,11 +49,7 @@ func newFront(t *testing.T, issuer string) *front {
 		"of an authority that nobody knows":  unknown.sign(t, names...),
 		"of a name that is not the issuer's": ours.sign(t, "elsewhere.example"),
 	}
-	behind, err := url.Parse(issuer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(behind) }, ErrorLog: quiet()}
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(f.behind.Load()) }, ErrorLog: quiet()}
 	f.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.asked.Add(1)
 		if instead := f.instead.Load(); instead != nil {

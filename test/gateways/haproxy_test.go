@@ -1,16 +1,12 @@
 package gateways
 
-import (
-	"testing"
-
-	"github.com/dualmint/dualmint/test/harness"
-)
+import "testing"
 
 func TestHAProxyKeepsThePromises(t *testing.T) {
 	t.Parallel()
 	promises(t, func(t *testing.T, w *world) string {
 		t.Helper()
-		dir, address := t.TempDir(), harness.FreeAddress(t)
+		dir, address := t.TempDir(), freeAddress(t)
 		script := write(t, dir, "dualmint.lua", page(t, "haproxy.md", "/etc/haproxy/dualmint.lua"))
 		secret := write(t, dir, "machine-secret", w.b.SecretKey+"\n")
 		config := write(t, dir, "haproxy.cfg", page(t, "haproxy.md", "/etc/haproxy/haproxy.cfg",

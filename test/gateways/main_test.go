@@ -29,10 +29,15 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	w := &world{front: newFront(t), service: newService(t)} // they listen before the issuer looks for a free port
 	d := harness.New(t, harness.SQLite(t))
-	front := newFront(t, d.Issuer)
-	d.Issuer = front.url
-	w := &world{front: front, service: newService(t), Server: d.Start(t)}
+	behind, err := url.Parse(d.Issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.front.behind.Store(behind)
+	d.Issuer = w.front.url
+	w.Server = d.Start(t)
 	w.b = w.NewMachine(t, "B")
 	w.stranger = w.NewMachine(t, "stranger")
 	w.a = w.NewMachine(t, "A", w.b, w.stranger)

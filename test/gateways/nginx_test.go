@@ -3,15 +3,13 @@ package gateways
 import (
 	"fmt"
 	"testing"
-
-	"github.com/dualmint/dualmint/test/harness"
 )
 
 func TestNginxKeepsThePromises(t *testing.T) {
 	t.Parallel()
 	promises(t, func(t *testing.T, w *world) string {
 		t.Helper()
-		dir, address := t.TempDir(), harness.FreeAddress(t)
+		dir, address := t.TempDir(), freeAddress(t)
 		secret := write(t, dir, "dualmint-secret.conf", page(t, "nginx.md", "/etc/nginx/dualmint-secret.conf", "ak_...", w.b.SecretKey))
 		site := write(t, dir, "orders.conf", page(t, "nginx.md", "/etc/nginx/conf.d/orders.conf",
 			"tokens.example.com:443", w.front.host,

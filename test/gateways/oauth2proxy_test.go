@@ -15,7 +15,7 @@ import (
 // oauth2Proxy starts the proxy in front of the world's service, as its page has it.
 func oauth2Proxy(t *testing.T, w *world) gateway {
 	t.Helper()
-	dir, address := t.TempDir(), harness.FreeAddress(t)
+	dir, address := t.TempDir(), freeAddress(t)
 	config := write(t, dir, "oauth2-proxy.cfg", page(t, "oauth2-proxy.md", "/etc/oauth2-proxy.cfg",
 		"127.0.0.1:4180", address,
 		"127.0.0.1:9000", w.service.address,

@@ -2,6 +2,8 @@ package gateways
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -25,6 +27,20 @@ func program(t *testing.T, name string) string {
 	}
 	t.Fatalf("%s is missing: run `make test`, which installs it", name)
 	return ""
+}
+
+// freeAddress finds an address that nobody takes before its gateway does: other listeners of these tests, and the near ends of their
+// connections, are all on 127.0.0.1.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	var part [3]byte
+	_, _ = rand.Read(part[:]) // never fails
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.%d.%d.%d:0", part[0]&127|1, part[1], part[2]|1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
 }
 
 // run starts a gateway in the foreground and waits until it listens. The test's end stops it by its process id.

@@ -209,7 +209,7 @@ func built(t *testing.T, file string) string {
 func served(w *world, program string) receiver {
 	return func(t *testing.T, tokens ...string) []string {
 		t.Helper()
-		address := harness.FreeAddress(t)
+		address := freeAddress(t)
 		run(t, t.TempDir(), address, append(w.settings(), "ADDR="+address), program)
 		g := gateway{w, "http://" + address}
 		said := make([]string, 0, len(tokens))
@@ -236,7 +236,7 @@ func TestTheGoPageReceivesBothFormatsAndCalls(t *testing.T) {
 	program, caller := built(t, "receiver/main.go"), built(t, "caller/main.go")
 	receives(t, w, served(w, program), unclear, "jwt", "opaque")
 
-	address := harness.FreeAddress(t)
+	address := freeAddress(t)
 	run(t, t.TempDir(), address, append(w.settings(), "ADDR="+address), program)
 	cmd := exec.CommandContext(t.Context(), caller)
 	cmd.Env = []string{"DUALMINT_ISSUER=" + w.front.url, "SSL_CERT_FILE=" + w.front.ca, "MACHINE_SECRET=" + w.a.SecretKey, "ORDERS_URL=http://" + address + "/orders"}

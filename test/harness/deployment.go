@@ -29,7 +29,7 @@ func New(tb testing.TB, database string, env ...string) *Deployment {
 	tb.Helper()
 	var master [32]byte
 	rand.Read(master[:])
-	addr := FreeAddress(tb)
+	addr := freeAddress(tb)
 	return &Deployment{
 		Database:    database,
 		Issuer:      "http://" + addr,
@@ -76,8 +76,8 @@ func OnPostgres(tb testing.TB, n int, env ...string) []*Server {
 	return out
 }
 
-// FreeAddress finds a loopback port that nobody listens on at this moment.
-func FreeAddress(tb testing.TB) string {
+// freeAddress finds a loopback port that nobody listens on at this moment.
+func freeAddress(tb testing.TB) string {
 	tb.Helper()
 	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

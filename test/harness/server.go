@@ -20,7 +20,7 @@ func (d *Deployment) Start(tb testing.TB) *Server {
 	tb.Helper()
 	addr := d.addr
 	if d.addr = ""; addr == "" {
-		addr = FreeAddress(tb)
+		addr = freeAddress(tb)
 	}
 	s := &Server{API: newAPI("http://" + addr), Deployment: d}
 	env := append([]string{
