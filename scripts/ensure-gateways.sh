@@ -25,5 +25,5 @@ readonly version=v7.15.6
 readonly proxy=.cache/gateways/oauth2-proxy
 if ! { [ -x $proxy ] && go version -m $proxy | grep -q "oauth2-proxy/v7[[:space:]]$version"; }; then
   echo "building oauth2-proxy $version into .cache/gateways; this takes some minutes, once" >&2
-  GOBIN="$PWD/.cache/gateways" CGO_ENABLED=0 GOFLAGS= go install "github.com/oauth2-proxy/oauth2-proxy/v7@$version"
+  GOBIN="$PWD/.cache/gateways" CGO_ENABLED=0 go install "github.com/oauth2-proxy/oauth2-proxy/v7@$version"
 fi
