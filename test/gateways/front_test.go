@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -49,7 +50,8 @@ func newFront(t *testing.T) *front {
 		"of an authority that nobody knows":  unknown.sign(t, names...),
 		"of a name that is not the issuer's": ours.sign(t, "elsewhere.example"),
 	}
-	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(f.behind.Load()) }, ErrorLog: quiet()}
+	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // tests cut connections
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(f.behind.Load()) }, ErrorLog: quiet}
 	f.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.asked.Add(1)
 		if instead := f.instead.Load(); instead != nil {
@@ -58,7 +60,7 @@ func newFront(t *testing.T) *front {
 		}
 		pass.ServeHTTP(w, r)
 	}))
-	f.server.Config.ErrorLog = quiet()
+	f.server.Config.ErrorLog = quiet
 	f.server.TLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return f.shown.Load(), nil }}
 	f.server.StartTLS()
 	t.Cleanup(f.server.Close)

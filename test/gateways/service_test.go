@@ -2,8 +2,6 @@ package gateways
 
 import (
 	"io"
-	"log"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -39,7 +37,6 @@ func newService(t *testing.T) *service {
 		s.mu.Unlock()
 		_, _ = io.WriteString(w, "served")
 	}))
-	server.Config.ErrorLog = quiet()
 	t.Cleanup(server.Close)
 	s.address = server.Listener.Addr().String()
 	return s
@@ -65,6 +62,3 @@ func (s seen) named(prefix string) map[string][]string {
 	}
 	return out
 }
-
-// quiet is a log that nobody reads: what a server of the test's own complains about when a test cuts its connections.
-func quiet() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }
