@@ -117,3 +117,17 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	}
 	return key
 }
+
+// trust is for clients of the test's own.
+func (f *front) trust(t *testing.T) *tls.Config {
+	t.Helper()
+	text, err := os.ReadFile(f.ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		t.Fatal("the authority is no certificate")
+	}
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+}
