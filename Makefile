@@ -25,6 +25,7 @@ test: build ## run every test; installs what they need
 	scripts/ensure-tools.sh
 	scripts/ensure-postgres.sh
 	scripts/ensure-node.sh
+	scripts/ensure-gateways.sh
 	go vet -tags nomsgpack,faults ./...
 	CGO_ENABLED=1 go test $(TAGS) -race $(UNITS)
 	CGO_ENABLED=1 go test $(TAGS) -race ./internal/store -rapid.checks=25

@@ -14,6 +14,10 @@ import (
 // receiverHeader is where a reverse proxy says for whom it asks. The proxy must set it, over whatever a client sent.
 const receiverHeader = "Dualmint-Machine-Secret"
 
+// forwardAuthPaths is where proxies ask. Some of them, Envoy for one, ask with the method of the request that came to them and put its path
+// behind ours: it is about the bearer alone, so every method and every path is one question.
+func forwardAuthPaths() []string { return []string{"/v1/forward_auth", "/v1/forward_auth/*request"} }
+
 // forwardAuth is verify for reverse proxies: the bearer of the request that came to the proxy, and the secret of the receiver behind it.
 // Whatever is wrong with either is one answer (R17). It is billed as a verification is.
 func (a *api) forwardAuth(x *exchange) error {

@@ -29,6 +29,28 @@ func TestForwardAuthTellsAProxyWhoCame(t *testing.T) {
 	}
 }
 
+// Envoy asks with the method of the request that it holds, and with its path and query behind ours.
+func TestForwardAuthIsOneQuestionWhateverTheMethodAndThePath(t *testing.T) {
+	w := newWorld(t)
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+		for _, path := range []string{"", "/", "/orders/42?q=1", "//x", "/../machines", "/%2e%2e/%2F", "/v1/machines"} {
+			good := w.call(method, "/v1/forward_auth"+path, goodToken, "{}", forReceiver(secretB.Reveal()))
+			if good.Code != 200 || good.Body.Len() != 0 || good.Header().Get("Dualmint-Machine-Id") != string(idA) {
+				t.Errorf("%s %s: %d %s", method, path, good.Code, good.Body)
+			}
+			bad := w.call(method, "/v1/forward_auth"+path, deadToken, "{}", forReceiver(secretB.Reveal()))
+			if bad.Code != 401 || bad.Header().Get("WWW-Authenticate") == "" || bad.Header().Get("Dualmint-Machine-Id") != "" {
+				t.Errorf("%s %s: %d %s for a bad token", method, path, bad.Code, bad.Body)
+			}
+		}
+	}
+	for _, beside := range []string{"/v1/forward_authx", "/v1/forward_aut", "/forward_auth/x"} {
+		if r := w.call("GET", beside, goodToken, "", forReceiver(secretB.Reveal())); r.Code != 404 {
+			t.Errorf("%s: %d", beside, r.Code)
+		}
+	}
+}
+
 // R17, R21: whatever is wrong, there is one answer, and the instance key is no receiver.
 func TestForwardAuthRefusesAlike(t *testing.T) {
 	w := newWorld(t)
@@ -47,9 +69,9 @@ func TestForwardAuthRefusesAlike(t *testing.T) {
 	} {
 		r := w.call("GET", "/v1/forward_auth", row.token, "", row.who)
 		wantOAuth(t, r, 401, "invalid_token")
-		want := `Bearer error="invalid_token"`
+		want := `Bearer realm="dualmint", error="invalid_token"`
 		if row.token == "" {
-			want = "Bearer" // RFC 6750 section 3.1
+			want = `Bearer realm="dualmint"` // RFC 6750 section 3.1
 		}
 		if got := r.Header().Get("WWW-Authenticate"); got != want || r.Header().Get("Dualmint-Machine-Id") != "" {
 			t.Errorf("%s: %q", name, got)

@@ -17,8 +17,9 @@ func (a *api) oauthRoutes(e *gin.Engine) {
 	e.POST("/oauth2/token", a.do(oauth, a.oauthToken))
 	e.POST("/oauth2/introspect", a.do(oauth, a.oauthIntrospect))
 	e.POST("/oauth2/revoke", a.do(oauth, a.oauthRevoke))
-	e.GET("/v1/forward_auth", a.do(oauth, a.forwardAuth))
-	e.POST("/v1/forward_auth", a.do(oauth, a.forwardAuth))
+	for _, path := range forwardAuthPaths() {
+		e.Any(path, a.do(oauth, a.forwardAuth))
+	}
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
 		e.GET(path, a.do(area{}, a.oauthMetadata))
 	}

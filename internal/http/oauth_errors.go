@@ -50,12 +50,12 @@ func (a *api) failOAuth(x *exchange, err error) {
 
 const codeInvalidToken = "invalid_token"
 
-// tokenChallenge says why a bearer was refused, if there was one (RFC 6750 section 3.1).
+// tokenChallenge says why a bearer was refused, if there was one (RFC 6750 section 3.1). The scheme never stands alone (section 3).
 func (x *exchange) tokenChallenge() string {
 	if x.c.Request.Header.Get("Authorization") == "" {
-		return "Bearer"
+		return `Bearer realm="dualmint"`
 	}
-	return `Bearer error="invalid_token"`
+	return `Bearer realm="dualmint", error="invalid_token"`
 }
 
 // challenge names the scheme that the client tried (RFC 6749 section 5.2), and Basic if it tried none.

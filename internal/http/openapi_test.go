@@ -33,6 +33,9 @@ func TestEveryRouteIsDescribedAndTheReverse(t *testing.T) {
 	}
 	var routed, described []string
 	for _, r := range engine.Routes() {
+		if strings.HasPrefix(r.Path, "/v1/forward_auth") && (r.Path != "/v1/forward_auth" || r.Method != "GET" && r.Method != "POST") {
+			continue // described in words: TestForwardAuthIsOneQuestionWhateverTheMethodAndThePath
+		}
 		routed = append(routed, regexp.MustCompile(`:(\w+)`).ReplaceAllString(r.Path, "{$1}")+" "+r.Method)
 	}
 	for _, op := range description(t).Operations() {
