@@ -47,6 +47,7 @@ func assertionProves(t *testing.T, open OpenHot) {
 	b, _ := w.machine()
 	dead, _ := w.machine()
 	a := w.keyed(b, dead)
+	w.setKey(dead, clientKey)
 	w.remove(dead)
 	jwk, err := w.PublicJWK(t.Context(), a)
 	if err != nil || string(jwk) != clientKey {
