@@ -148,6 +148,9 @@ func TestAnAssertionSharesTheRateOfItsMachine(t *testing.T) {
 	wantStatus(t, w.post("/oauth2/token", grant, basic(idA, secretA)), 200)
 	wantOAuth(t, w.post("/oauth2/token", grant+assertion("A", 2)), 429, "temporarily_unavailable")
 	wantStatus(t, w.post("/oauth2/token", grant+assertion("B", 1)), 200)
+	wantStatus(t, w.call("POST", "/v1/m2m_tokens", secretB, "{}"), 201) // the native interface counts into the same
+	wantStatus(t, w.call("POST", "/v1/m2m_tokens", secretB, "{}"), 429)
+	wantOAuth(t, w.post("/oauth2/token", grant+assertion("B", 2)), 429, "temporarily_unavailable")
 	w = newWorld(t, limited)
 	for range 2 {
 		wantOAuth(t, w.post("/oauth2/token", grant+strings.Replace(assertion("A", 1), "assertion.of", "x", 1)), 401, "invalid_client")

@@ -45,6 +45,32 @@ func TestTheNativeInterfaceAndOAuthAgree(t *testing.T) {
 	})
 }
 
+// R28: what does not fit a JWT fits it by neither interface, is billed by neither, and is an opaque token by both.
+func TestTheNativeInterfaceAndOAuthHaveTheSameBounds(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		began := time.Now()
+		var receivers []string
+		for i := range 110 {
+			receivers = append(receivers, w.NewMachine(t, fmt.Sprint("R", i)).ID)
+		}
+		wide := w.MachineWith(t, harness.Fields{"name": "wide", "scoped_machines": receivers, "default_token_format": "jwt"})
+		w.Call(t, http.MethodPost, "/v1/m2m_tokens", wide.SecretKey, harness.Fields{}).Want(t, http.StatusBadRequest)
+		wantError(t, "110 receivers", form(t, w.Server, "/oauth2/token", wide, grant), http.StatusBadRequest, "invalid_request")
+		w.Mint(t, wide.SecretKey, harness.Fields{"token_format": "opaque"})
+		form(t, w.Server, "/oauth2/token", wide, grant+"&token_format=opaque").Want(t, http.StatusOK)
+		form(t, w.Server, "/oauth2/token", wide, grant+"&resource="+receivers[109]).Want(t, http.StatusOK) // narrowed, it fits
+		counted := map[string]int64{}
+		for _, row := range w.UsageOf(t, w.InstanceKey, began, time.Now()).Data {
+			if row.Machine == wide.ID {
+				counted[row.Format] += row.Total
+			}
+		}
+		if counted["opaque"] != 2 || counted["jwt"] != 1 {
+			t.Errorf("counted %v", counted)
+		}
+	})
+}
+
 // life is a world of its own: A, B and C, and the tokens that A got. A may call B, and C from time to time.
 type life struct {
 	*harness.Server
