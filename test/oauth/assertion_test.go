@@ -185,7 +185,9 @@ func sendOneAssertion(t *testing.T, w world, replicas []*harness.Server) {
 		var all sync.WaitGroup
 		for i := range senders {
 			all.Go(func() {
-				send := func() harness.Reply { return form(t, replicas[i%len(replicas)], "/oauth2/token", harness.Machine{}, body) }
+				send := func() harness.Reply {
+					return form(t, replicas[i%len(replicas)], "/oauth2/token", harness.Machine{}, body)
+				}
 				r := send()
 				for r.Status == http.StatusServiceUnavailable { // a busy machine: nobody looked at the assertion, or nobody knows
 					r = send()
