@@ -10,7 +10,7 @@ import (
 )
 
 // jwtBearer is the one client_assertion_type (RFC 7523 section 2.2).
-const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" //nolint:gosec // G101: no credential, a name
 
 // assertedClient is a client that signed instead of showing a secret (RFC 7523 section 2.2, private_key_jwt in OpenID Connect Core section
 // 9). Its assertion is used up, whatever else is wrong with the request. What it lacks, it is not told (RFC 7521 section 4.2.1). The

@@ -62,7 +62,7 @@ func readAssertionClaims(text []byte) (assertionClaims, error) {
 	var c assertionClaims
 	said := map[string]string{}
 	for _, m := range o {
-		ok := true
+		var ok bool
 		switch m.Name {
 		case "iss", "sub", "jti":
 			said[m.Name], ok = m.Value.String()
@@ -75,7 +75,7 @@ func readAssertionClaims(text []byte) (assertionClaims, error) {
 		case "nbf":
 			c.notBefore, ok = second(o, m.Name)
 		default:
-			ok = false
+			return assertionClaims{}, errClaims
 		}
 		if !ok {
 			return assertionClaims{}, errClaims

@@ -16,14 +16,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	gojwt "github.com/golang-jwt/jwt/v5"
 
 	"github.com/dualmint/dualmint/test/harness"
 )
 
 // signer is a key pair and how it is registered.
 type signer struct {
-	method jwt.SigningMethod
+	method gojwt.SigningMethod
 	key    crypto.Signer
 	jwk    harness.Fields
 }
@@ -35,7 +35,7 @@ func edSigner(t *testing.T) signer {
 		t.Fatal(err)
 	}
 	b64 := base64.RawURLEncoding.EncodeToString
-	return signer{jwt.SigningMethodEdDSA, private, harness.Fields{"kty": "OKP", "crv": "Ed25519", "x": b64(public)}}
+	return signer{gojwt.SigningMethodEdDSA, private, harness.Fields{"kty": "OKP", "crv": "Ed25519", "x": b64(public)}}
 }
 
 func ecSigner(t *testing.T) signer {
@@ -49,20 +49,20 @@ func ecSigner(t *testing.T) signer {
 		t.Fatal(err)
 	}
 	b64 := base64.RawURLEncoding.EncodeToString
-	return signer{jwt.SigningMethodES256, key, harness.Fields{"kty": "EC", "crv": "P-256", "x": b64(point[1:33]), "y": b64(point[33:])}}
+	return signer{gojwt.SigningMethodES256, key, harness.Fields{"kty": "EC", "crv": "P-256", "x": b64(point[1:33]), "y": b64(point[33:])}}
 }
 
 // assert makes an assertion of the machine for the issuer, with some claims changed, as golang-jwt writes it.
-func (s signer) assert(t *testing.T, m harness.Machine, issuer string, changes jwt.MapClaims) string {
+func (s signer) assert(t *testing.T, m harness.Machine, issuer string, changes gojwt.MapClaims) string {
 	t.Helper()
 	now := time.Now()
-	claims := jwt.MapClaims{"iss": m.ID, "sub": m.ID, "aud": issuer, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
+	claims := gojwt.MapClaims{"iss": m.ID, "sub": m.ID, "aud": issuer, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
 	for name, value := range changes {
 		if claims[name] = value; value == nil {
 			delete(claims, name)
 		}
 	}
-	text, err := jwt.NewWithClaims(s.method, claims).SignedString(s.key)
+	text, err := gojwt.NewWithClaims(s.method, claims).SignedString(s.key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,13 +98,13 @@ func TestRFC7523Section3AMachineProvesItselfByItsKey(t *testing.T) {
 				"another key":               other.assert(t, m, w.Issuer, nil),
 				"for another issuer":        s.assert(t, m, "https://elsewhere.test", nil),
 				"for the endpoint":          s.assert(t, m, w.Issuer+"/oauth2/token", nil), // draft-ietf-oauth-rfc7523bis
-				"for several":               s.assert(t, m, w.Issuer, jwt.MapClaims{"aud": []string{w.Issuer, "https://elsewhere.test"}}),
-				"expired":                   s.assert(t, m, w.Issuer, jwt.MapClaims{"exp": now.Add(-time.Second).Unix(), "iat": now.Add(-time.Minute).Unix()}),
-				"too long":                  s.assert(t, m, w.Issuer, jwt.MapClaims{"exp": now.Add(time.Hour).Unix()}),
-				"for ever":                  s.assert(t, m, w.Issuer, jwt.MapClaims{"exp": nil}),
-				"without jti":               s.assert(t, m, w.Issuer, jwt.MapClaims{"jti": nil}),
-				"not yet":                   s.assert(t, m, w.Issuer, jwt.MapClaims{"nbf": now.Add(time.Minute).Unix()}),
-				"by another for it":         s.assert(t, m, w.Issuer, jwt.MapClaims{"iss": w.a.ID}),
+				"for several":               s.assert(t, m, w.Issuer, gojwt.MapClaims{"aud": []string{w.Issuer, "https://elsewhere.test"}}),
+				"expired":                   s.assert(t, m, w.Issuer, gojwt.MapClaims{"exp": now.Add(-time.Second).Unix(), "iat": now.Add(-time.Minute).Unix()}),
+				"too long":                  s.assert(t, m, w.Issuer, gojwt.MapClaims{"exp": now.Add(time.Hour).Unix()}),
+				"for ever":                  s.assert(t, m, w.Issuer, gojwt.MapClaims{"exp": nil}),
+				"without jti":               s.assert(t, m, w.Issuer, gojwt.MapClaims{"jti": nil}),
+				"not yet":                   s.assert(t, m, w.Issuer, gojwt.MapClaims{"nbf": now.Add(time.Minute).Unix()}),
+				"by another for it":         s.assert(t, m, w.Issuer, gojwt.MapClaims{"iss": w.a.ID}),
 				"of a machine without keys": s.assert(t, w.a, w.Issuer, nil),
 				"of nobody":                 s.assert(t, harness.Machine{ID: "mch_000000000000000000000000000"}, w.Issuer, nil),
 				"its own access token":      got.AccessToken,

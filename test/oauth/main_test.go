@@ -28,10 +28,10 @@ func newWorld(t *testing.T, s *harness.Server) world {
 }
 
 // onBoth runs a test in a world of its own on each database.
-func onBoth(t *testing.T, test func(t *testing.T, w world), env ...string) {
+func onBoth(t *testing.T, test func(t *testing.T, w world)) {
 	t.Helper()
 	t.Parallel()
-	harness.OnBoth(t, func(t *testing.T, s *harness.Server) { test(t, newWorld(t, s)) }, env...)
+	harness.OnBoth(t, func(t *testing.T, s *harness.Server) { test(t, newWorld(t, s)) })
 }
 
 var formats = []string{"opaque", "jwt"}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	gojwt "github.com/golang-jwt/jwt/v5"
 
 	"github.com/dualmint/dualmint/test/harness"
 )
@@ -86,8 +86,8 @@ func (w *witness) assertion(t *testing.T, id string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims := jwt.MapClaims{"iss": id, "sub": id, "aud": w.Issuer, "jti": "one", "exp": time.Now().Add(time.Minute).Unix()}
-	text, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims).SignedString(ed25519.NewKeyFromSeed(seed))
+	claims := gojwt.MapClaims{"iss": id, "sub": id, "aud": w.Issuer, "jti": "one", "exp": time.Now().Add(time.Minute).Unix()}
+	text, err := gojwt.NewWithClaims(gojwt.SigningMethodEdDSA, claims).SignedString(ed25519.NewKeyFromSeed(seed))
 	if err != nil {
 		t.Fatal(err)
 	}
