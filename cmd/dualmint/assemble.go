@@ -70,13 +70,14 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 		s.grouped = tokens.NewGrouped(db, tokens.GroupOptions{Workers: c.Writers, MaxQueue: maxQueue}, p.now)
 		hot = s.grouped
 	}
+	signed := jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now})
 	s.door.handler = httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
 		Machines: machines.New(register{db, hot}, sealer, p.now),
 		Tokens: tokens.New(tokens.Deps{
 			Store: db, Hot: hot, Finder: db, Opaque: opaque.New(),
-			JWT:    jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now}),
-			Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
+			JWT: signed, Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
 		}),
+		Assertions: machines.NewAssertions(jwtmode.NewAssertions(c.Issuer, p.now), db), Introspections: signed,
 		Usage: usage.New(db, c.prices), Audit: db, Keys: keeper,
 		Ready: s.ready, Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
 		TrustedProxies: c.Proxies(),

@@ -14,8 +14,16 @@ import (
 
 // forgetting answers with one of these after the other, then with nothing.
 type forgetting struct {
-	answers []int64 // below zero: an error
-	calls   atomic.Int64
+	answers    []int64 // below zero: an error
+	calls      atomic.Int64
+	assertions atomic.Int64 // calls for them; the first two have as many as were asked for
+}
+
+func (f *forgetting) ForgetAssertions(_ context.Context, most int) (int64, error) {
+	if f.assertions.Add(1) <= 2 {
+		return int64(most), nil
+	}
+	return 0, nil
 }
 
 func (f *forgetting) ForgetExpired(_ context.Context, most int) (int64, error) {
@@ -40,6 +48,9 @@ func TestExpiredTokensAreForgottenRoundAfterRound(t *testing.T) {
 		for round, want := range []int64{3, 4, 5, 6} { // at once as long as there is more; then every so often, trouble or not
 			if got := db.calls.Load(); got != want {
 				t.Errorf("round %d: %d calls, want %d", round, got, want)
+			}
+			if got := db.assertions.Load(); got != int64(round)+3 {
+				t.Errorf("round %d: %d calls for assertions, want %d", round, got, round+3)
 			}
 			<-time.After(forgetEvery)
 			synctest.Wait()

@@ -41,8 +41,11 @@ func (a *api) caller(x *exchange) (m2m.Caller, error) {
 	return a.prove(x)
 }
 
-// prove looks up who holds the credential of the request.
+// prove looks up who holds the credential of the request, unless that is proven already.
 func (a *api) prove(x *exchange) (m2m.Caller, error) {
+	if x.asserted != nil {
+		return m2m.Caller{Machine: &x.asserted.Machine}, nil
+	}
 	caller, err := a.Machines.Authenticate(x.ctx(), x.unproven)
 	if err != nil {
 		return m2m.Caller{}, err

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/machines"
 	"github.com/dualmint/dualmint/internal/secret"
 )
 
@@ -28,9 +29,10 @@ type exchange struct {
 	machine m2m.MachineID
 	cause   error // of a 5xx
 
-	unproven    secret.Text // a credential that nobody has looked up yet
-	machineOnly bool        // the instance key is nobody here
-	client      string      // who the request says it comes from; empty: it does not say
+	unproven    secret.Text      // a credential that nobody has looked up yet
+	machineOnly bool             // the instance key is nobody here
+	client      string           // who the request says it comes from; empty: it does not say
+	asserted    *machines.Proven // who it comes from, of a client that proved that by an assertion
 }
 
 const (

@@ -139,15 +139,16 @@ func (f *fakeMachines) RotateSecret(_ context.Context, by m2m.Actor, _ string, o
 
 // fakeTokens knows one good token.
 type fakeTokens struct {
-	mu      sync.Mutex
-	fail    error
-	panics  any
-	asked   int
-	request tokens.Request
-	query   tokens.ListQuery
-	reason  *string
-	record  m2m.Record
-	revoked []m2m.MachineID // by possession
+	mu       sync.Mutex
+	fail     error
+	panics   any
+	asked    int
+	request  tokens.Request
+	query    tokens.ListQuery
+	reason   *string
+	record   m2m.Record
+	revoked  []m2m.MachineID // by possession
+	issuedTo m2m.MachineID   // proven otherwise
 }
 
 func recordA() m2m.Record {
@@ -176,6 +177,23 @@ func (f *fakeTokens) Issue(_ context.Context, caller secret.Text, r tokens.Reque
 		return tokens.Issued{}, m2m.ErrUnauthenticated
 	}
 	return tokens.Issued{Record: f.record, Bearer: goodToken}, nil
+}
+
+func (f *fakeTokens) IssueTo(_ context.Context, machine m2m.Machine, r tokens.Request) (tokens.Issued, error) {
+	if err := f.did(); err != nil {
+		return tokens.Issued{}, err
+	}
+	f.request, f.issuedTo = r, machine.ID
+	return tokens.Issued{Record: f.record, Bearer: goodToken}, nil
+}
+
+func (f *fakeTokens) VerifyFor(ctx context.Context, caller secret.Hash, token secret.Text) (m2m.Record, error) {
+	for _, s := range []secret.Text{secretA, secretB} {
+		if secret.HashOf(s) == caller {
+			return f.Verify(ctx, s, token)
+		}
+	}
+	return m2m.Record{}, m2m.ErrUnauthenticated
 }
 
 func (f *fakeTokens) Verify(ctx context.Context, caller, token secret.Text) (m2m.Record, error) {
@@ -285,15 +303,17 @@ func (f *fakeKeys) Compromise(_ context.Context, by m2m.Actor, kid m2m.KeyID) er
 
 // world is the API over fakes, with its log.
 type world struct {
-	machines *fakeMachines
-	tokens   *fakeTokens
-	usage    *fakeUsage
-	audit    *fakeAudit
-	keys     *fakeKeys
-	ready    error
-	deps     Deps
-	log      *safeBuffer
-	handler  http.Handler
+	machines   *fakeMachines
+	assertions *fakeAssertions
+	signer     *fakeSigner
+	tokens     *fakeTokens
+	usage      *fakeUsage
+	audit      *fakeAudit
+	keys       *fakeKeys
+	ready      error
+	deps       Deps
+	log        *safeBuffer
+	handler    http.Handler
 }
 
 // safeBuffer is a log that goroutines may share.
@@ -317,11 +337,11 @@ func (s *safeBuffer) String() string {
 func newWorld(tb testing.TB, adjust ...func(*Deps)) *world {
 	tb.Helper()
 	w := &world{
-		machines: &fakeMachines{}, tokens: &fakeTokens{record: recordA()}, usage: &fakeUsage{}, audit: &fakeAudit{},
+		machines: &fakeMachines{}, assertions: &fakeAssertions{used: map[secret.Text]bool{}}, signer: &fakeSigner{}, tokens: &fakeTokens{record: recordA()}, usage: &fakeUsage{}, audit: &fakeAudit{},
 		keys: &fakeKeys{document: keys.Document{JSON: []byte(`{"keys":[]}`), ETag: `"one"`, MaxAge: time.Minute}}, log: &safeBuffer{},
 	}
 	w.deps = Deps{
-		Machines: w.machines, Tokens: w.tokens, Usage: w.usage, Audit: w.audit, Keys: w.keys, Instance: instanceID, Issuer: "https://auth.example.com",
+		Machines: w.machines, Tokens: w.tokens, Assertions: w.assertions, Introspections: w.signer, Usage: w.usage, Audit: w.audit, Keys: w.keys, Instance: instanceID, Issuer: "https://auth.example.com",
 		Ready:  func(context.Context) error { return w.ready },
 		Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    func() time.Time { return noon },

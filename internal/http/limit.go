@@ -35,9 +35,17 @@ func newLimiters(l Limits) *limiters {
 // credential counts one request of whoever holds the credential.
 func (l *limiters) credential(c secret.Text, now time.Time) error {
 	if l.credentials.perSecond == 0 {
+		return nil // and nothing is hashed
+	}
+	return l.holder(secret.HashOf(c), now)
+}
+
+// holder counts one request of whoever holds the credential of this hash.
+func (l *limiters) holder(h secret.Hash, now time.Time) error {
+	if l.credentials.perSecond == 0 {
 		return nil
 	}
-	return l.credentials.take(secret.HashOf(c), now, 1)
+	return l.credentials.take(h, now, 1)
 }
 
 // moreOfCredential counts the further n questions of a request that has been counted once.

@@ -35,7 +35,7 @@ func (a *api) oauthToken(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	credential, err := a.clientCredential(x, f)
+	client, err := a.client(x, f)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (a *api) oauthToken(x *exchange) error {
 	for _, text := range f["resource"] {
 		r.Resources = append(r.Resources, m2m.MachineID(text)) // one that is no id is not among anybody's scopes
 	}
-	issued, err := a.Tokens.Issue(x.ctx(), credential, r)
+	issued, err := a.issue(x, client, r)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,29 @@ import (
 	"strings"
 
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/machines"
 	"github.com/dualmint/dualmint/internal/secret"
 )
 
 const basicScheme = "Basic "
+
+// errTwoWays is a client that authenticates by more than one method.
+var errTwoWays = invalidRequest("the client authenticates in two ways")
+
+// oauthClient is who asks: by a secret that nobody has looked up yet, or proven by an assertion.
+type oauthClient struct {
+	credential secret.Text
+	proven     *machines.Proven // nil: by credential
+}
+
+// client finds out who asks, in one way and never in two (RFC 6749 section 2.3).
+func (a *api) client(x *exchange, f form) (oauthClient, error) {
+	if f.one("client_assertion") != "" || f.one("client_assertion_type") != "" {
+		return a.assertedClient(x, f)
+	}
+	credential, err := a.clientCredential(x, f)
+	return oauthClient{credential: credential}, err
+}
 
 // clientCredential gives what the request presents as its client: a name and a secret, by HTTP Basic or in the form, and never both
 // (RFC 6749 section 2.3). The secret has passed the rate limit of its holder; whether it is that client's, named or the services tell.
@@ -21,7 +40,7 @@ func (a *api) clientCredential(x *exchange, f form) (secret.Text, error) {
 	formID, formPassword := f.one("client_id"), f.one("client_secret")
 	switch basic := id != "" || password != ""; {
 	case basic && formPassword != "":
-		return "", invalidRequest("the client authenticates in two ways")
+		return "", errTwoWays
 	case basic && formID != "" && formID != id:
 		return "", invalidRequest("client_id is not the client that authenticates")
 	case !basic:

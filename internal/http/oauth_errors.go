@@ -58,13 +58,19 @@ func (x *exchange) tokenChallenge() string {
 	return `Bearer realm="dualmint", error="invalid_token"`
 }
 
-// challenge names the scheme that the client tried (RFC 6749 section 5.2), and Basic if it tried none.
+// challenge names the scheme that the client tried (RFC 6749 section 5.2), and Basic if it tried none. Of a bearer it says that it was not
+// good (RFC 6750 section 3.1), and never why.
 func (x *exchange) challenge() string {
-	tried := x.c.Request.Header.Get("Authorization")
-	if len(tried) >= len(bearerScheme) && strings.EqualFold(tried[:len(bearerScheme)], bearerScheme) {
-		return "Bearer"
+	if x.triesBearer() {
+		return `Bearer error="invalid_token"`
 	}
 	return `Basic realm="dualmint", charset="UTF-8"`
+}
+
+// triesBearer tells whether the request has an Authorization header of the scheme Bearer.
+func (x *exchange) triesBearer() bool {
+	tried := x.c.Request.Header.Get("Authorization")
+	return len(tried) >= len(bearerScheme) && strings.EqualFold(tried[:len(bearerScheme)], bearerScheme)
 }
 
 func (a *api) oauthErrorOf(err error) *oauthError {

@@ -4,32 +4,42 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	jwtmode "github.com/dualmint/dualmint/internal/jwt"
 )
 
-// metadata is what RFC 8414 section 2 lets a client read about this server. Members that would promise what is not here are left out.
+// metadata is what RFC 8414 section 2, RFC 9701 section 7 and draft-ietf-oauth-rfc7523bis let a client read about this server. Members that
+// would promise what is not here are left out.
 type metadata struct {
-	Issuer                string   `json:"issuer"`
-	TokenEndpoint         string   `json:"token_endpoint"`
-	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
-	IntrospectionEndpoint string   `json:"introspection_endpoint"`
-	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
-	RevocationEndpoint    string   `json:"revocation_endpoint"`
-	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"`
-	JWKSURI               string   `json:"jwks_uri"`
-	GrantTypes            []string `json:"grant_types_supported"`
-	ResponseTypes         []string `json:"response_types_supported"` // required, and empty: nobody is sent anywhere to agree
+	Issuer                   string   `json:"issuer"`
+	TokenEndpoint            string   `json:"token_endpoint"`
+	TokenAuth                []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgorithms      []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionEndpoint    string   `json:"introspection_endpoint"`
+	IntrospectionAuth        []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAuthAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionAlgorithms  []string `json:"introspection_signing_alg_values_supported"`
+	RevocationEndpoint       string   `json:"revocation_endpoint"`
+	RevocationAuth           []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthAlgorithms []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	JWKSURI                  string   `json:"jwks_uri"`
+	GrantTypes               []string `json:"grant_types_supported"`
+	ResponseTypes            []string `json:"response_types_supported"` // required, and empty: nobody is sent anywhere to agree
+	Documentation            string   `json:"service_documentation"`
 }
 
 // oauthMetadata is served at both well-known addresses.
 func (a *api) oauthMetadata(x *exchange) error {
-	ways := []string{"client_secret_basic", "client_secret_post"}
+	ways, algorithms := []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}, jwtmode.AssertionAlgorithms()
 	body, err := json.Marshal(metadata{
 		Issuer:        a.Issuer,
-		TokenEndpoint: a.Issuer + "/oauth2/token", TokenAuth: ways,
-		IntrospectionEndpoint: a.Issuer + "/oauth2/introspect", IntrospectionAuth: ways,
-		RevocationEndpoint: a.Issuer + "/oauth2/revoke", RevocationAuth: ways,
+		TokenEndpoint: a.Issuer + "/oauth2/token", TokenAuth: ways, TokenAuthAlgorithms: algorithms,
+		IntrospectionEndpoint: a.Issuer + "/oauth2/introspect", IntrospectionAuth: ways, IntrospectionAuthAlgs: algorithms,
+		IntrospectionAlgorithms: []string{jwtmode.Algorithm},
+		RevocationEndpoint:      a.Issuer + "/oauth2/revoke", RevocationAuth: ways, RevocationAuthAlgorithms: algorithms,
 		JWKSURI:    a.Issuer + "/.well-known/jwks.json",
 		GrantTypes: []string{clientCredentials}, ResponseTypes: []string{},
+		Documentation: a.Issuer + "/openapi.yaml",
 	})
 	if err != nil {
 		return fmt.Errorf("encode metadata: %w", err)

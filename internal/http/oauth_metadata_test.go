@@ -16,7 +16,7 @@ func TestRFC8414Section2TheMetadataIsTrueAtBothAddresses(t *testing.T) {
 		var got map[string]any
 		r := w.call("GET", path, "", "")
 		wantStatus(t, r, 200)
-		if err := json.Unmarshal(r.Body.Bytes(), &got); err != nil || got["issuer"] != issuer || len(got) != 10 {
+		if err := json.Unmarshal(r.Body.Bytes(), &got); err != nil || got["issuer"] != issuer || len(got) != 15 {
 			t.Fatalf("%v %v", got, err)
 		}
 		for _, name := range []string{"token", "introspection", "revocation"} {
@@ -27,14 +27,24 @@ func TestRFC8414Section2TheMetadataIsTrueAtBothAddresses(t *testing.T) {
 				body = aboutToken(goodToken)
 			}
 			ways, _ := got[name+"_endpoint_auth_methods_supported"].([]any)
-			if !below || !slices.Equal(ways, []any{"client_secret_basic", "client_secret_post"}) {
+			algorithms, _ := got[name+"_endpoint_auth_signing_alg_values_supported"].([]any)
+			if !below || !slices.Equal(ways, []any{"client_secret_basic", "client_secret_post", "private_key_jwt"}) {
 				t.Errorf("%s: %v %v", name, endpoint, ways)
+			}
+			if !slices.Equal(algorithms, []any{"EdDSA", "Ed25519", "ES256"}) { // RFC 8414 section 2: there, since private_key_jwt is
+				t.Errorf("%s: %v", name, algorithms)
 			}
 			wantStatus(t, w.post(local, body, basic(idB, secretB)), 200)
 			wantStatus(t, w.post(local, body+formClient(idB, secretB)), 200)
+			wantStatus(t, w.post(local, body+assertion("B", path+name)), 200)
 		}
 		keySet, _ := got["jwks_uri"].(string)
 		wantStatus(t, w.call("GET", strings.TrimPrefix(keySet, issuer), "", ""), 200)
+		if signed, _ := got["introspection_signing_alg_values_supported"].([]any); !slices.Equal(signed, []any{"EdDSA"}) { // RFC 9701 section 7
+			t.Errorf("signed introspection by %v", signed)
+		}
+		about, _ := got["service_documentation"].(string)
+		wantStatus(t, w.call("GET", strings.TrimPrefix(about, issuer), "", ""), 200)
 		if types, ok := got["response_types_supported"].([]any); !ok || len(types) != 0 {
 			t.Errorf("response types %v", got["response_types_supported"])
 		}

@@ -14,24 +14,47 @@ const inactive = `{"active":false}`
 
 // oauthIntrospect is verify for clients that know RFC 7662. It is billed alike.
 func (a *api) oauthIntrospect(x *exchange) error {
-	credential, token, err := a.possessed(x)
+	client, token, err := a.possessed(x)
 	if err != nil {
 		return err
 	}
-	if x.client != "" { // the verification knows the credential and not the name
-		if _, err := a.prove(x); err != nil {
+	x.c.Writer.Header().Set("Vary", "Accept")
+	signed := prefers(x.c.Request.Header.Values("Accept"), signedIntrospection)
+	var caller m2m.Caller
+	if x.client != "" || signed { // the verification knows the credential and not the name
+		if caller, err = a.prove(x); err != nil {
 			return err
 		}
 	}
-	record, err := a.Tokens.Verify(x.ctx(), credential, token)
+	answer := []byte(inactive)
+	record, err := a.check(x, client, token)
 	switch {
-	case errors.Is(err, m2m.ErrRefused) && !doubtful(err):
-		x.send(http.StatusOK, []byte(inactive))
-		return nil
-	case err != nil:
+	case err == nil:
+		answer = a.appendIntrospection(nil, &record)
+	case !errors.Is(err, m2m.ErrRefused) || doubtful(err):
 		return err
 	}
-	x.send(http.StatusOK, a.appendIntrospection(nil, &record))
+	if signed {
+		return a.sendSigned(x, caller, answer)
+	}
+	x.send(http.StatusOK, answer)
+	return nil
+}
+
+// signedIntrospection is the media type of RFC 9701, for those who must show to others what they were told.
+const signedIntrospection = "application/token-introspection+jwt"
+
+// sendSigned answers with a JWT that names the caller as its audience. It is dated before the token was looked at.
+func (a *api) sendSigned(x *exchange, caller m2m.Caller, answer []byte) error {
+	audience := string(a.Instance)
+	if !caller.Instance {
+		audience = string(caller.MachineID())
+	}
+	jwt, err := a.Introspections.SignIntrospection(x.ctx(), audience, x.start, answer)
+	if err != nil {
+		return err
+	}
+	x.sendAs(http.StatusOK, signedIntrospection, []byte(jwt))
 	return nil
 }
 
@@ -60,28 +83,28 @@ func doubtful(err error) bool {
 }
 
 // possessed reads a request about a token that the client has: who asks, and the token. A token_type_hint is not needed.
-func (a *api) possessed(x *exchange) (credential, token secret.Text, err error) {
+func (a *api) possessed(x *exchange) (client oauthClient, token secret.Text, err error) {
 	f, err := x.form(verifyCap)
 	if err != nil {
-		return "", "", err
+		return oauthClient{}, "", err
 	}
-	if x.challenge() == "Bearer" { // a machine's secret or the instance key, as everywhere else
+	if x.triesBearer() && f.one("client_assertion") == "" { // a machine's secret or the instance key, as everywhere else
 		if f.one("client_secret") != "" {
-			return "", "", invalidRequest("the client authenticates in two ways")
+			return oauthClient{}, "", errTwoWays
 		}
-		credential, err = a.credential(x)
+		client.credential, err = a.credential(x)
 		x.client = f.one("client_id")
 	} else {
-		credential, err = a.clientCredential(x, f)
+		client, err = a.client(x, f)
 	}
 	if err != nil {
-		return "", "", err
+		return oauthClient{}, "", err
 	}
 	token = secret.Text(f.one("token"))
 	if token == "" {
-		return "", "", invalidRequest("token is missing")
+		return oauthClient{}, "", invalidRequest("token is missing")
 	}
-	return credential, token, nil
+	return client, token, nil
 }
 
 // appendIntrospection writes what a good token says. Custom claims are under one name: there, none can be taken for a member of ours.

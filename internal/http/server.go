@@ -35,9 +35,13 @@ const bufferSize = 4 << 10
 type Deps struct {
 	Machines Machines
 	Tokens   Tokens
-	Usage    UsageReports
-	Audit    AuditLog
-	Keys     Keys
+	// Assertions and Introspections are for OAuth clients: private_key_jwt, and signed answers to introspection.
+	Assertions     Assertions
+	Introspections Introspections
+
+	Usage UsageReports
+	Audit AuditLog
+	Keys  Keys
 	// Ready tells whether this process can serve: database reachable and migrated, master key fits, clocks agree.
 	Ready    func(ctx context.Context) error
 	Instance m2m.InstanceID

@@ -26,6 +26,11 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, credential secret.Text) (m2m.Caller, error)
 }
 
+// Assertions tells which machine made a client assertion, and uses it up. m2m.ErrUnauthenticated: none did, or it was used before.
+type Assertions interface {
+	Prove(ctx context.Context, assertion secret.Text) (machines.Proven, error)
+}
+
 // Registry keeps machines. m2m.ErrMachineNotFound: no living machine has this id.
 type Registry interface {
 	Create(ctx context.Context, by m2m.Actor, d machines.Draft) (machines.Detail, secret.Text, error)
@@ -50,11 +55,18 @@ type Secrets interface {
 // Tokens is what the API asks about tokens. Errors are those of *tokens.Service.
 type Tokens interface {
 	Issue(ctx context.Context, caller secret.Text, r tokens.Request) (tokens.Issued, error)
+	IssueTo(ctx context.Context, machine m2m.Machine, r tokens.Request) (tokens.Issued, error)
 	Verify(ctx context.Context, caller, token secret.Text) (m2m.Record, error)
+	VerifyFor(ctx context.Context, caller secret.Hash, token secret.Text) (m2m.Record, error)
 	VerifyAll(ctx context.Context, caller secret.Text, list []secret.Text) ([]*m2m.Record, error)
 	List(ctx context.Context, caller m2m.Caller, q tokens.ListQuery) ([]m2m.Record, int64, error)
 	Revoke(ctx context.Context, caller m2m.Caller, by m2m.Actor, id string, reason *string) (m2m.Record, error)
 	RevokeBearer(ctx context.Context, caller m2m.Caller, by m2m.Actor, token secret.Text) error
+}
+
+// Introspections signs answers about tokens for the one who asked. m2m.ErrUnavailable: no key may sign now.
+type Introspections interface {
+	SignIntrospection(ctx context.Context, audience string, at time.Time, introspection []byte) (string, error)
 }
 
 // UsageReports counts and prices a span of time, as far as the caller may see it.

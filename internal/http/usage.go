@@ -77,7 +77,7 @@ func (a *api) usage(x *exchange) error {
 		return err
 	}
 	x.c.Writer.Header().Set("Vary", "Accept")
-	if !prefersCSV(x.c.Request.Header.Values("Accept")) {
+	if !prefers(x.c.Request.Header.Values("Accept"), "text/csv") {
 		return x.ok(usageAnswer(report))
 	}
 	var out bytes.Buffer
@@ -112,9 +112,9 @@ func amounts(a usage.Amounts) usageAmounts {
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// prefersCSV tells whether a client asked for CSV by name and wants it more than JSON (RFC 9110 section 12.5.1).
-func prefersCSV(accept []string) bool {
-	csv, asJSON := 0.0, 0.0
+// prefers tells whether a client asked for a media type by name and wants it more than JSON (RFC 9110 section 12.5.1).
+func prefers(accept []string, wanted string) bool {
+	named, asJSON := 0.0, 0.0
 	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		media, params, err := mime.ParseMediaType(part)
 		if err != nil {
@@ -127,11 +127,11 @@ func prefersCSV(accept []string) bool {
 			}
 		}
 		switch media {
-		case "text/csv":
-			csv = weight
+		case wanted:
+			named = weight
 		case jsonType:
 			asJSON = weight
 		}
 	}
-	return csv > asJSON
+	return named > asJSON
 }

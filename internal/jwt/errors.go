@@ -22,6 +22,7 @@ const (
 	errIssuer     refusal = "issuer"
 	errTime       refusal = "time"
 	errReceiver   refusal = "receiver"
+	errKey        refusal = "key"
 )
 
 // Error names the step.

@@ -7,9 +7,11 @@ import (
 	"github.com/dualmint/dualmint/internal/strictjson"
 )
 
+// Algorithm is the one by which the issuer signs (RFC 8037 section 3.1).
+const Algorithm = "EdDSA"
+
 // The header of every token: these three members and no other (R22).
 const (
-	algorithm     = "EdDSA"  // RFC 8037 section 3.1
 	mediaType     = "at+jwt" // RFC 9068 section 2.1; the long form application/at+jwt is not ours, and refused
 	headerMembers = 3
 	maxKeyID      = 64
@@ -22,7 +24,7 @@ func readHeader(text []byte) (m2m.KeyID, error) {
 	if err != nil || len(o) != headerMembers {
 		return "", errHeader
 	}
-	if alg, ok := quoted(o, "alg"); !ok || string(alg) != algorithm {
+	if alg, ok := quoted(o, "alg"); !ok || string(alg) != Algorithm {
 		return "", errHeader
 	}
 	if typ, ok := quoted(o, "typ"); !ok || string(typ) != mediaType {
@@ -40,10 +42,12 @@ func readHeader(text []byte) (m2m.KeyID, error) {
 }
 
 // writeHeader appends the header of a token.
-func writeHeader(to []byte, kid m2m.KeyID) []byte {
-	to = append(to, `{"alg":"`+algorithm+`","kid":"`...)
-	to = append(to, kid...)
-	return append(to, `","typ":"`+mediaType+`"}`...)
+func writeHeader(to []byte, kid m2m.KeyID) []byte { return typedHeader(to, mediaType, kid) }
+
+// typedHeader appends a header of ours of any typ.
+func typedHeader(to []byte, typ string, kid m2m.KeyID) []byte {
+	to = append(append(to, `{"alg":"`+Algorithm+`","kid":"`...), kid...)
+	return append(append(append(to, `","typ":"`...), typ...), `"}`...)
 }
 
 // quoted gives what stands between the quotes of a string member. A value with an escape in it is none: nothing that we sign needs

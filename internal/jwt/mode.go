@@ -55,23 +55,36 @@ func (m *Mode) Mint(ctx context.Context, g m2m.Grant) (m2m.Minted, error) {
 	if err != nil {
 		return m2m.Minted{}, fmt.Errorf("find signing key: %w", err)
 	}
-	encoding := base64.RawURLEncoding
 	header := writeHeader(nil, kid)
-	size := encoding.EncodedLen(len(header)) + 1 + encoding.EncodedLen(len(payload)) + 1 + encoding.EncodedLen(ed25519.SignatureSize)
-	if size > MaxLength {
+	if compactLen(header, payload) > MaxLength {
 		return m2m.Minted{}, m2m.ErrTooLarge
 	}
 	if checked, err := readHeader(header); err != nil || checked != kid {
 		return m2m.Minted{}, mintError("the signing key has no proper kid")
 	}
-	token := encoding.AppendEncode(make([]byte, 0, size), header)
-	token = encoding.AppendEncode(append(token, '.'), payload)
-	signature, err := gojwt.SigningMethodEdDSA.Sign(string(token), private)
+	token, err := signCompact(header, payload, private)
 	if err != nil {
-		return m2m.Minted{}, fmt.Errorf("sign JWT: %w", err)
+		return m2m.Minted{}, err
 	}
-	token = encoding.AppendEncode(append(token, '.'), signature)
 	return m2m.Minted{Bearer: secret.Text(token), KeyID: kid}, nil
+}
+
+// signCompact gives the compact form of a JWT (RFC 7515 section 7.1).
+func signCompact(header, payload []byte, private ed25519.PrivateKey) (string, error) {
+	text := make([]byte, 0, compactLen(header, payload))
+	text = base64.RawURLEncoding.AppendEncode(text, header)
+	text = base64.RawURLEncoding.AppendEncode(append(text, '.'), payload)
+	signature, err := gojwt.SigningMethodEdDSA.Sign(string(text), private)
+	if err != nil {
+		return "", fmt.Errorf("sign JWT: %w", err)
+	}
+	return string(base64.RawURLEncoding.AppendEncode(append(text, '.'), signature)), nil
+}
+
+// compactLen is how long the compact form is.
+func compactLen(header, payload []byte) int {
+	length := base64.RawURLEncoding.EncodedLen
+	return length(len(header)) + 1 + length(len(payload)) + 1 + length(ed25519.SignatureSize)
 }
 
 // payload writes the claims and reads them back as a receiver will: what is signed says this grant, and nothing that a claim

@@ -15,6 +15,7 @@ import (
 	"github.com/dualmint/dualmint/internal/audit"
 	"github.com/dualmint/dualmint/internal/keys"
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/machines"
 	"github.com/dualmint/dualmint/internal/masterkey"
 	"github.com/dualmint/dualmint/internal/secret"
 	"github.com/dualmint/dualmint/internal/tokens"
@@ -28,7 +29,9 @@ type HotStore interface {
 	keys.Store
 	masterkey.Store
 	audit.Store
+	machines.AssertionStore
 	ForgetExpired(ctx context.Context, most int) (int64, error)
+	ForgetAssertions(ctx context.Context, most int) (int64, error)
 }
 
 // Hot is a migrated, empty database under test. What the promises start from is written behind the store's back, in SQL that both
@@ -47,7 +50,9 @@ type OpenHot func(t testing.TB, rule m2m.ScopeRule) Hot
 // TokenPromises runs every promise about tokens, their checks and what is counted.
 func TokenPromises(t *testing.T, open OpenHot) {
 	t.Helper()
-	for _, promises := range []func(*testing.T, OpenHot){checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises, signedPromises, sealedPromises} {
+	for _, promises := range []func(*testing.T, OpenHot){
+		checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises, signedPromises, sealedPromises, assertionPromises,
+	} {
 		promises(t, open)
 	}
 }

@@ -37,6 +37,11 @@ func (s *Service) Issue(ctx context.Context, caller secret.Text, r Request) (Iss
 	if r.Client != "" && r.Client != machine.ID {
 		return Issued{}, m2m.ErrUnauthenticated
 	}
+	return s.IssueTo(ctx, machine, r)
+}
+
+// IssueTo is Issue for a machine that proved itself otherwise than by a credential. m2m.ErrUnauthenticated: it does not live any more.
+func (s *Service) IssueTo(ctx context.Context, machine m2m.Machine, r Request) (Issued, error) {
 	// 2. What, for whom, and for how long.
 	plan, err := s.plan(machine, r)
 	if err != nil {

@@ -15,11 +15,16 @@ import (
 // Verify tells whether the holder of the credential caller may use this token, and bills it if so. m2m.ErrUnauthenticated: the
 // caller is nobody. m2m.ErrRefused: the token is not good, or not for this caller; never why (R17). Anything else: cannot tell now.
 func (s *Service) Verify(ctx context.Context, caller, token secret.Text) (m2m.Record, error) {
+	return s.VerifyFor(ctx, secret.HashOf(caller), token)
+}
+
+// VerifyFor is Verify for a caller of whom the hash of its credential is known, and not the credential itself.
+func (s *Service) VerifyFor(ctx context.Context, caller secret.Hash, token secret.Text) (m2m.Record, error) {
 	presented, err := s.present(ctx, token)
 	if err != nil {
 		return m2m.Record{}, err
 	}
-	verdicts, err := s.check(ctx, []Check{{Caller: secret.HashOf(caller), Token: presented}})
+	verdicts, err := s.check(ctx, []Check{{Caller: caller, Token: presented}})
 	if err != nil {
 		return m2m.Record{}, err
 	}

@@ -10,10 +10,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3filter"
+
 	"github.com/dualmint/dualmint/test/harness"
 )
 
-func TestMain(m *testing.M) { os.Exit(harness.Run(m)) }
+func TestMain(m *testing.M) {
+	openapi3filter.RegisterBodyDecoder("application/token-introspection+jwt", openapi3filter.PlainBodyDecoder)
+	os.Exit(harness.Run(m))
+}
 
 // witness sends requests to a real server, holds each exchange against the description that the server itself serves, and remembers
 // which answers it has seen.

@@ -47,7 +47,7 @@ func nodeWithPackages(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"@clerk/backend", "@clerk/backend-2", "@clerk/express", "express", "jose"} {
+	for _, name := range []string{"@clerk/backend", "@clerk/backend-2", "@clerk/express", "express", "jose", "oauth4webapi", "openid-client"} {
 		files = append(files, filepath.Join("node_modules", name, "package.json"))
 	}
 	for _, name := range files {

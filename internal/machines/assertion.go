@@ -1,0 +1,93 @@
+package machines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+// Proven is a machine that proved itself by an assertion instead of its secret.
+type Proven struct {
+	Machine m2m.Machine // living, with its scopes, as of the commit that used the assertion up
+	// Current is the hash of its secret of that moment: the name under which verifications know a caller.
+	Current secret.Hash
+}
+
+// AssertionReader checks what machines sign. Read asks keyOf for the public JWK of the machine that an assertion names. m2m.ErrRefused: it
+// is not good.
+type AssertionReader interface {
+	Read(ctx context.Context, assertion secret.Text, keyOf func(context.Context, m2m.MachineID) ([]byte, error)) (m2m.Assertion, error)
+}
+
+// AssertionStore keeps which assertions were used.
+type AssertionStore interface {
+	// PublicJWK gives the key of a living machine. m2m.ErrRefused: there is none.
+	PublicJWK(ctx context.Context, id m2m.MachineID) ([]byte, error)
+	// UseAssertion writes down that an assertion was used, in one commit, and gives whom it proves. m2m.ErrRefused: it was used before,
+	// on whatever replica; or it has expired by the database's clock; or jwk is not the key of a living machine of that id any more.
+	// Of any number of calls with one assertion, at most one succeeds, for ever.
+	UseAssertion(ctx context.Context, a m2m.Assertion, jwk []byte) (Proven, error)
+}
+
+const (
+	// maxProofs is how many assertions are checked at a time. Anybody can send some that cost a look-up and a signature check; they must
+	// not take the database from those who have secrets.
+	maxProofs = 8
+	// maxProofWait is how long one more waits for its turn (R58).
+	maxProofWait = 700 * time.Millisecond
+)
+
+// Assertions authenticates machines by what they sign with the private half of their public_jwk (RFC 7523). Safe for concurrent use.
+type Assertions struct {
+	reader AssertionReader
+	store  AssertionStore
+	room   chan struct{}
+}
+
+// NewAssertions joins the two.
+func NewAssertions(reader AssertionReader, store AssertionStore) *Assertions {
+	return &Assertions{reader: reader, store: store, room: make(chan struct{}, maxProofs)}
+}
+
+// Prove tells which machine made an assertion, and uses it up. m2m.ErrUnauthenticated: none did, or it was used before; never which.
+func (s *Assertions) Prove(ctx context.Context, assertion secret.Text) (Proven, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return Proven{}, err
+	}
+	defer leave()
+	var jwk []byte
+	read, err := s.reader.Read(ctx, assertion, func(ctx context.Context, id m2m.MachineID) ([]byte, error) {
+		var err error
+		jwk, err = s.store.PublicJWK(ctx, id)
+		return jwk, err
+	})
+	var proven Proven
+	if err == nil {
+		proven, err = s.store.UseAssertion(ctx, read, jwk)
+	}
+	switch {
+	case err == nil:
+		return proven, nil
+	case errors.Is(err, m2m.ErrRefused) && !errors.Is(err, m2m.ErrUnavailable):
+		return Proven{}, m2m.ErrUnauthenticated
+	default:
+		return Proven{}, fmt.Errorf("check client assertion: %w", err)
+	}
+}
+
+// enter waits for one of maxProofs places. m2m.ErrBusy: none became free in time.
+func (s *Assertions) enter(ctx context.Context) (leave func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, maxProofWait)
+	defer cancel()
+	select {
+	case s.room <- struct{}{}:
+		return func() { <-s.room }, nil
+	case <-waiting.Done():
+		return nil, fmt.Errorf("wait for a turn to check a client assertion: %w", m2m.ErrBusy)
+	}
+}
