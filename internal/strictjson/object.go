@@ -46,13 +46,22 @@ func Parse(data []byte, maxDepth int) (Object, error) {
 	if !jsontext.Value(data).IsValid() {
 		return nil, fault(data)
 	}
-	i := skipSpace(data, 0)
-	if data[i] != '{' {
+	o, ok := Value(data[skipSpace(data, 0):]).Object()
+	if !ok {
 		return nil, ErrSyntax
 	}
+	return o, nil
+}
+
+// Object gives the members of a JSON object, in the order of its text.
+func (v Value) Object() (Object, bool) {
+	if !v.IsObject() {
+		return nil, false
+	}
+	data := []byte(v)
 	text := string(data) // the names are parts of it: one allocation for all of them
 	out := make(Object, 0, min(bytes.Count(data, []byte{':'}), 12))
-	for i = skipSpace(data, i+1); data[i] != '}'; i = skipSpace(data, i) {
+	for i := skipSpace(data, 1); data[i] != '}'; i = skipSpace(data, i) {
 		if data[i] == ',' {
 			i = skipSpace(data, i+1)
 		}
@@ -61,7 +70,7 @@ func Parse(data []byte, maxDepth int) (Object, error) {
 		if strings.IndexByte(name, '\\') >= 0 {
 			unquoted, err := jsontext.AppendUnquote(nil, data[begin:end])
 			if err != nil {
-				return nil, ErrSyntax
+				return nil, false
 			}
 			name = string(unquoted)
 		}
@@ -69,7 +78,7 @@ func Parse(data []byte, maxDepth int) (Object, error) {
 		i = endOfValue(data, begin)
 		out = append(out, Member{Name: name, Value: Value(data[begin:i:i])})
 	}
-	return out, nil
+	return out, true
 }
 
 // fault finds out what is wrong with a text that is not valid.

@@ -45,7 +45,7 @@ func (a *arena) contestants() []contestant {
 	server("create JWT, 64", grouped, 64, 1, "201", a.postgres.creations(m2m.JWT))
 	server("SQLite verify, 64", groupedSQLite, 64, 1, "200", a.sqlite.verifications(o.busy))
 	server("SQLite verify single, 64", singleSQLite, 64, 1, "200", a.lonely.verifications(o.busy))
-	return out
+	return append(out, a.receiving.contestants(a)...)
 }
 
 // measure takes every figure in every round, then the open loop, and prints the tables.
