@@ -23,7 +23,7 @@ type forge struct {
 	public          ed25519.PublicKey
 }
 
-func newForge(t *testing.T) *forge {
+func newForge(t testing.TB) *forge {
 	t.Helper()
 	f := &forge{issuer: verifytest.NewIssuer(t)}
 	f.good = f.issuer.JWT(verifytest.Token{Claims: map[string]any{"role": "reader", "n": map[string]int{"a": 1}}})
@@ -50,7 +50,7 @@ func newForge(t *testing.T) *forge {
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-func unBase64(t *testing.T, s string) string {
+func unBase64(t testing.TB, s string) string {
 	t.Helper()
 	out, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {

@@ -64,6 +64,9 @@ func (k *keySet) PublicKey(kid m2m.KeyID) (ed25519.PublicKey, bool) {
 
 // current gives the set to verify with. The very first call waits for it; later ones never do.
 func (k *keySet) current(ctx context.Context) (*keys, error) {
+	if k.ctx.Err() != nil {
+		return nil, fmt.Errorf("%w: the Verifier is closed", ErrUnavailable)
+	}
 	set := k.held.Load()
 	now := k.config.Now()
 	if set != nil && now.Before(set.at.Add(set.freshIn)) {

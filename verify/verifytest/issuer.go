@@ -47,7 +47,8 @@ type Issuer struct {
 	URL    string // the issuer of its JWTs, and where it listens
 	server *httptest.Server
 	fail   func(format string, args ...any)
-	secret secret.Text
+	secret secret.Text // the receiver's
+	caller secret.Text
 	mode   m2m.Mode
 
 	mu      sync.Mutex // guards what follows
@@ -73,13 +74,14 @@ func NewIssuer(tb testing.TB) *Issuer {
 // Start starts an issuer for where there is no test, such as an example. Close ends it. What goes wrong is a panic.
 func Start() *Issuer {
 	i := &Issuer{
-		secret: secret.New(secret.MachineSecret), opaque: map[string]m2m.Grant{}, jwts: map[string]m2m.Grant{}, revoked: map[string]bool{},
+		secret: secret.New(secret.MachineSecret), caller: secret.New(secret.MachineSecret), opaque: map[string]m2m.Grant{}, jwts: map[string]m2m.Grant{}, revoked: map[string]bool{},
 		fail: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) },
 	}
 	i.Rotate()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/jwks.json", i.serveKeys)
 	mux.HandleFunc("POST /v1/m2m_tokens/verify_batch", i.serveVerify)
+	mux.HandleFunc("POST /v1/m2m_tokens", i.serveCreate)
 	i.server = httptest.NewServer(mux)
 	i.URL = i.server.URL
 	i.mode = jwtmode.New(jwtmode.Deps{Issuer: i.URL, Signer: signing{i}, PublicKeys: signing{i}, Now: time.Now}) //nolint:forbidigo // a test's issuer has the real clock
@@ -108,6 +110,9 @@ func (i *Issuer) Close() { i.server.Close() }
 func (i *Issuer) Config() verify.Config {
 	return verify.Config{Issuer: i.URL, Machine: Receiver, Secret: i.secret.Reveal()}
 }
+
+// CallerSecret is Caller's secret key, with which package client gets tokens here: opaque ones by default, for Receiver, for an hour.
+func (i *Issuer) CallerSecret() string { return i.caller.Reveal() }
 
 // JWT mints a JWT.
 func (i *Issuer) JWT(t Token) string {

@@ -59,8 +59,45 @@ func (i *Issuer) serveVerify(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"results": results})
 }
 
+// serveCreate mints a token for Caller.
+func (i *Issuer) serveCreate(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Format  m2m.Format      `json:"token_format"`
+		Seconds float64         `json:"seconds_until_expiration"`
+		Claims  json.RawMessage `json:"claims"`
+	}
+	if r.Header.Get("Authorization") != "Bearer "+i.caller.Reveal() {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&body) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	t := Token{Life: time.Duration(body.Seconds * float64(time.Second))}
+	if len(body.Claims) > 0 {
+		t.Claims = body.Claims
+	}
+	mint := i.Opaque
+	if body.Format == m2m.JWT {
+		mint = i.JWT
+	}
+	token := mint(t)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.down {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	answer := i.look(token)
+	answer["token"] = token
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
 // look answers for one token as the real issuer does. The caller holds mu.
-func (i *Issuer) look(token string) any {
+func (i *Issuer) look(token string) map[string]any {
 	g, opaque := i.opaque[token]
 	format := m2m.Opaque
 	if !opaque {
