@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/dualmint/dualmint/verify"
 )
@@ -38,7 +40,7 @@ func (r *receivingSide) contestants(a *arena) []contestant {
 				before := mallocs()
 				all := 0
 				got, err := closedLoop(1, o.warm, o.span, func(int, int) error { all++; return do() })
-				got.allocs = float64(mallocs()-before) / float64(max(all, 1))
+				got.allocs = math.Round(float64(mallocs()-before) / float64(max(all, 1))) // what else goes on here is a fraction of one
 				return got, err
 			})
 		}
@@ -105,7 +107,8 @@ func (r *receivingSide) besideRandomKids(ctx context.Context, o options) (result
 		flood <- nil
 	}()
 	errEnd := errors.New("the flood is over")
-	got, err := closedLoop(1, 0, o.span+o.warm, func(int, int) error {
+	began, most := time.Now(), o.span+o.warm
+	got, err := closedLoop(1, 0, most, func(int, int) error {
 		if flooded.Load() {
 			return errEnd
 		}
@@ -115,6 +118,7 @@ func (r *receivingSide) besideRandomKids(ctx context.Context, o options) (result
 	if errors.Is(err, errEnd) {
 		err = nil
 	}
+	got.rate *= most.Seconds() / time.Since(began).Seconds()
 	got.fetches = float64(r.keySets.Load() - fetched)
 	return got, errors.Join(err, <-flood)
 }
