@@ -209,3 +209,28 @@ func TestStrangersKidsDoNotHideANewKey(t *testing.T) {
 		t.Errorf("%d fetches", n)
 	}
 }
+
+// R33, R34: a kid that could never be one of ours is not worth a request.
+func TestImpossibleKidsCauseNoFetch(t *testing.T) {
+	f := newForge(t)
+	v, by := ahead(t, f.issuer.Config())
+	if _, err := v.Verify(t.Context(), f.good); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := f.issuer.Asked()
+	by.Store(int64(2 * time.Minute)) // an unknown kid would cause one
+	for _, kid := range []string{`"../../etc/passwd"`, `"' OR '1'='1"`, `"http://127.0.0.1/"`, `"a b"`, `""`, `1`, `null`, `"` + strings.Repeat("k", 65) + `"`} {
+		if _, err := v.Verify(t.Context(), f.underKid(kid)); !errors.Is(err, verify.ErrRefused) {
+			t.Errorf("%s: %v", kid, err)
+		}
+	}
+	if after, _ := f.issuer.Asked(); after != before {
+		t.Errorf("%d fetches", after-before)
+	}
+	if _, err := v.Verify(t.Context(), f.underKid(`"unknown"`)); !errors.Is(err, verify.ErrRefused) {
+		t.Error(err)
+	}
+	if after, _ := f.issuer.Asked(); after != before+1 {
+		t.Errorf("a possible one caused %d", after-before)
+	}
+}

@@ -43,6 +43,7 @@ func (i *Issuer) serveVerify(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case i.down:
 		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte(`{"errors":[{"code":"service_unavailable"}]}`))
 		return
 	case r.Header.Get("Authorization") != "Bearer "+i.secret.Reveal():
 		w.WriteHeader(http.StatusUnauthorized)
