@@ -217,8 +217,9 @@ func TestTransportRenewsOnceOn401(t *testing.T) {
 		t.Errorf("a body that cannot be sent again: status %d after %d requests", got, len(bodies))
 	}
 	accept = "Bearer mt_4"
-	if got := post(strings.NewReader("next")); got != http.StatusOK {
-		t.Errorf("the request after a refusal that could not be tried again: status %d", got)
+	bodies = nil
+	if got := post(strings.NewReader("next")); got != http.StatusOK || len(bodies) != 1 {
+		t.Errorf("the request after a refusal that could not be tried again: status %d after %d requests", got, len(bodies))
 	}
 }
 
