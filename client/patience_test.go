@@ -65,6 +65,7 @@ func TestRetryAfterIsKeptAndJittered(t *testing.T) {
 				}
 				return http.StatusCreated, ""
 			}, func(t *testing.T, s *Source, issuer *script) {
+				t.Helper()
 				if _, err := s.Token(t.Context()); err != nil || len(issuer.asked) != 2 {
 					t.Fatalf("%s: %v after %d requests", name, err, len(issuer.asked))
 				}
@@ -89,6 +90,7 @@ func TestNobodyAsksBeforeTheIssuerSaid(t *testing.T) {
 		}
 		return http.StatusCreated, ""
 	}, func(t *testing.T, s *Source, issuer *script) {
+		t.Helper()
 		ask := func(want string) {
 			t.Helper()
 			got, err := s.Token(t.Context())
@@ -119,6 +121,7 @@ func TestNobodyAsksBeforeTheIssuerSaid(t *testing.T) {
 func TestAFailureIsNotAskedForAgainAtOnce(t *testing.T) {
 	for _, status := range []int{http.StatusUnauthorized, http.StatusInternalServerError} {
 		scripted(t, func(int) (int, string) { return status, "" }, func(t *testing.T, s *Source, issuer *script) {
+			t.Helper()
 			_, first := s.Token(t.Context())
 			after := len(issuer.asked)
 			for range 100 {

@@ -23,38 +23,38 @@ type forge struct {
 	public          ed25519.PublicKey
 }
 
-func newForge(t testing.TB) *forge {
-	t.Helper()
-	f := &forge{issuer: verifytest.NewIssuer(t)}
+func newForge(tb testing.TB) *forge {
+	tb.Helper()
+	f := &forge{issuer: verifytest.NewIssuer(tb)}
 	f.good = f.issuer.JWT(verifytest.Token{Claims: map[string]any{"role": "reader", "n": map[string]int{"a": 1}}})
 	segments := strings.Split(f.good, ".")
-	f.header, f.payload = unBase64(t, segments[0]), unBase64(t, segments[1])
+	f.header, f.payload = unBase64(tb, segments[0]), unBase64(tb, segments[1])
 	resp, err := http.Get(f.issuer.URL + "/.well-known/jwks.json")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var set struct {
 		Keys []struct{ Kid, X string }
 	}
 	if err := json.Unmarshal(text, &set); err != nil || len(set.Keys) != 1 {
-		t.Fatalf("%s: %v", text, err)
+		tb.Fatalf("%s: %v", text, err)
 	}
-	f.kid, f.public = set.Keys[0].Kid, ed25519.PublicKey(unBase64(t, set.Keys[0].X))
+	f.kid, f.public = set.Keys[0].Kid, ed25519.PublicKey(unBase64(tb, set.Keys[0].X))
 	return f
 }
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-func unBase64(t testing.TB, s string) string {
-	t.Helper()
+func unBase64(tb testing.TB, s string) string {
+	tb.Helper()
 	out, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(out)
 }

@@ -68,7 +68,7 @@ func (r *remote) ask(ctx context.Context, tokens []secret.Text) ([]*Grant, error
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-				_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain)) // so that the connection can be used again
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain)) // so that the connection can be used again
 		// 401 means that our own secret is not accepted: nothing can be said of the tokens.
 		return nil, fmt.Errorf("%w: the issuer answered with status %d", ErrUnavailable, resp.StatusCode)
 	}

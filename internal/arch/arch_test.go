@@ -54,7 +54,7 @@ var homes = map[string][]string{
 	"github.com/jackc/pgx":                         {"internal/store", "internal/pgtest"},
 	"github.com/pressly/goose":                     {"internal/store"},
 	"github.com/gin-gonic/gin":                     {"internal/http", "internal/dashboard", "test"}, // test/bench: what ours is measured against
-	"github.com/golang-jwt/jwt":                    {"internal/jwt", "test"}, // test/bench: likewise
+	"github.com/golang-jwt/jwt":                    {"internal/jwt", "test"},                        // test/bench: likewise
 	"github.com/lestrrat-go/jwx":                   {"internal/keys"},
 	"github.com/go-json-experiment/json":           {"internal/strictjson"},
 	"github.com/spf13/cobra":                       {"cmd/dualmint"},

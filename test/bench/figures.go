@@ -67,7 +67,7 @@ func measure(ctx context.Context, o options, out, progress io.Writer) (err error
 		return err
 	}
 	taken := rounds{}
-	list := a.contestants()
+	list := a.contestants() //nolint:contextcheck // each is given the context when it is taken
 	for round := range o.rounds {
 		_, _ = fmt.Fprintf(progress, "round %d of %d\n", round+1, o.rounds)
 		for _, c := range list {

@@ -46,10 +46,10 @@ func openReceivingSide(ctx context.Context, f *fixture, addr string) (*receiving
 	}
 	r.http = &http.Client{Transport: counting{transport, &r.keySets}}
 	var err error
-	if r.both, err = r.verifier(0); err != nil {
+	if r.both, err = r.verifier(0); err != nil { //nolint:contextcheck // it lives until it is closed
 		return nil, err
 	}
-	if r.forgetful, err = r.verifier(-1); err != nil {
+	if r.forgetful, err = r.verifier(-1); err != nil { //nolint:contextcheck // likewise
 		return nil, err
 	}
 	if r.token, err = r.mint(ctx); err != nil {

@@ -86,7 +86,7 @@ func mallocs() uint64 {
 // besideRandomKids verifies good tokens while somebody sends a hundred thousand JWTs with a kid each that nobody has, to a verifier that
 // starts without a key set.
 func (r *receivingSide) besideRandomKids(ctx context.Context, o options) (result, error) {
-	v, err := r.verifier(-1)
+	v, err := r.verifier(-1) //nolint:contextcheck // it lives until it is closed
 	if err != nil {
 		return result{}, err
 	}

@@ -134,26 +134,27 @@ func TestAScopeIsAskedForBehindTheToken(t *testing.T) {
 	issuer := verifytest.NewIssuer(t)
 	v := open(t, issuer)
 	token := "Bearer " + issuer.JWT(verifytest.Token{})
+	first, firstOfStream := verifygrpc.Unary(v), verifygrpc.Stream(v)
+	nobody := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		return next(ctx, req)
+	}
+	nobodyOfStream := func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+		return next(srv, s)
+	}
 	for _, test := range []struct {
-		name    string
-		unary   []grpc.UnaryServerInterceptor
-		streams []grpc.StreamServerInterceptor
-		code    codes.Code
+		name   string
+		unary  grpc.UnaryServerInterceptor
+		stream grpc.StreamServerInterceptor
+		scope  string
+		code   codes.Code
 	}{
-		{
-			"has it", []grpc.UnaryServerInterceptor{verifygrpc.Unary(v), verifygrpc.UnaryRequireScope(verifytest.Receiver)},
-			[]grpc.StreamServerInterceptor{verifygrpc.Stream(v), verifygrpc.StreamRequireScope(verifytest.Receiver)}, codes.OK,
-		},
-		{
-			"has it not", []grpc.UnaryServerInterceptor{verifygrpc.Unary(v), verifygrpc.UnaryRequireScope(verifytest.Stranger)},
-			[]grpc.StreamServerInterceptor{verifygrpc.Stream(v), verifygrpc.StreamRequireScope(verifytest.Stranger)}, codes.PermissionDenied,
-		},
-		{
-			"nobody looked at the token", []grpc.UnaryServerInterceptor{verifygrpc.UnaryRequireScope(verifytest.Receiver)},
-			[]grpc.StreamServerInterceptor{verifygrpc.StreamRequireScope(verifytest.Receiver)}, codes.Unauthenticated,
-		},
+		{"has it", first, firstOfStream, verifytest.Receiver, codes.OK},
+		{"has it not", first, firstOfStream, verifytest.Stranger, codes.PermissionDenied},
+		{"nobody looked at the token", nobody, nobodyOfStream, verifytest.Receiver, codes.Unauthenticated},
 	} {
-		for kind, err := range call(t, serve(t, test.unary, test.streams), token) {
+		c := serve(t, []grpc.UnaryServerInterceptor{test.unary, verifygrpc.UnaryRequireScope(test.scope)},
+			[]grpc.StreamServerInterceptor{test.stream, verifygrpc.StreamRequireScope(test.scope)})
+		for kind, err := range call(t, c, token) {
 			if status.Code(err) != test.code {
 				t.Errorf("%s, %s: %v, want %v", test.name, kind, err, test.code)
 			}
