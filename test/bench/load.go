@@ -19,6 +19,7 @@ type result struct {
 	cpu           cpu     // of one request, or of one verification
 	allocs        float64 // of one verification in this process
 	fetches       float64 // of key sets
+	alone         float64 // seconds for one, nothing being under way beside it
 }
 
 // load is a closed loop: each connection sends its next request when it has the answer to the one before. Requests are bytes made

@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -34,17 +32,6 @@ const (
 // contestants are the receiving side's.
 func (r *receivingSide) contestants(a *arena) []contestant {
 	o := a.o
-	alone := func(do func() error) func(context.Context) (result, error) {
-		return func(context.Context) (result, error) {
-			return a.accounted("", func() (result, error) {
-				before := mallocs()
-				all := 0
-				got, err := closedLoop(1, o.warm, o.span, func(int, int) error { all++; return do() })
-				got.allocs = math.Round(float64(mallocs()-before) / float64(max(all, 1))) // what else goes on here is a fraction of one
-				return got, err
-			})
-		}
-	}
 	crowd := func(do func(ctx context.Context, token string) error) func(context.Context) (result, error) {
 		return func(ctx context.Context) (result, error) {
 			return a.accounted(grouped, func() (result, error) {
@@ -60,27 +47,19 @@ func (r *receivingSide) contestants(a *arena) []contestant {
 			return err
 		}
 	}
-	raw, err := r.raw()
-	if err != nil {
-		raw = func() error { return err }
-	}
+	turns := r.newTurns(sees)
 	return []contestant{
-		{rawSignature, alone(raw)},
-		{firstSight, alone(sees(r.forgetful))},
-		{withKeyfunc, alone(func() error { _, err := r.parser.Parse(r.token, r.keyfunc.Keyfunc); return err })},
-		{seenBefore, alone(sees(r.both))},
+		{rawSignature, turns.of(rawSignature, o)},
+		{firstSight, turns.of(firstSight, o)},
+		{withKeyfunc, turns.of(withKeyfunc, o)},
+		{seenBefore, turns.of(seenBefore, o)},
 		{sharedCalls, crowd(func(ctx context.Context, token string) error { _, err := r.both.Verify(ctx, token); return err })},
 		{oneCallEach, crowd(r.oneCall)},
-		{validAlone, alone(sees(r.forgetful))},
+		{validAlone, func(context.Context) (result, error) {
+			return closedLoop(1, o.warm, o.span, func(int, int) error { return sees(r.forgetful)() })
+		}},
 		{validBeside, func(ctx context.Context) (result, error) { return r.besideRandomKids(ctx, a.o) }},
 	}
-}
-
-// mallocs is how many objects were allocated so far.
-func mallocs() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.Mallocs
 }
 
 // besideRandomKids verifies good tokens while somebody sends a hundred thousand JWTs with a kid each that nobody has, to a verifier that

@@ -24,6 +24,7 @@ func rate(r result) float64   { return r.rate }
 func median(r result) float64 { return r.p50.Seconds() }
 func p99(r result) float64    { return r.p99.Seconds() }
 func spent(r result) float64  { return r.cpu.total().Seconds() }
+func alone(r result) float64  { return r.alone }
 func allocs(r result) float64 { return r.allocs }
 func sets(r result) float64   { return r.fetches }
 
@@ -44,11 +45,11 @@ func ratios() []ratio {
 		{sentence: "a lone request (1 connection), median latency, against one transaction per request", ours: "verify, 1", theirs: "verify single, 1", of: median, most: true, bound: 1.05},
 		{sentence: "a lone request against a bare gin echo", ours: "verify, 1", theirs: "echo, 1", of: rate, withoutAnyBound: true},
 		{sentence: "every token once (each check also writes last_used_at), 64 connections, against a bare gin echo", ours: "verify every token once, 64", theirs: "echo, 64", of: rate, withoutAnyBound: true},
-		{sentence: "a JWT at first sight, processor time, against raw `ed25519.Verify`", ours: firstSight, theirs: rawSignature, of: spent, most: true, bound: 1.15},
-		{sentence: "the same, against golang-jwt v5 and keyfunc v3", ours: firstSight, theirs: withKeyfunc, of: spent, most: true, bound: 1},
+		{sentence: "a JWT at first sight, time, against raw `ed25519.Verify`", ours: firstSight, theirs: rawSignature, of: alone, most: true, bound: 1.15},
+		{sentence: "the same, against golang-jwt v5 and keyfunc v3", ours: firstSight, theirs: withKeyfunc, of: alone, most: true, bound: 1},
 		{sentence: "the same, allocations", ours: firstSight, theirs: withKeyfunc, of: allocs, most: true, bound: 0.5},
 		{sentence: "allocations of a JWT at first sight", ours: firstSight, of: allocs, most: true, bound: 19},
-		{sentence: "a JWT seen before, processor time of first sight against it", ours: firstSight, theirs: seenBefore, of: spent, bound: 50},
+		{sentence: "a JWT seen before, time of first sight against it", ours: firstSight, theirs: seenBefore, of: alone, bound: 50},
 		{sentence: "allocations of a JWT seen before", ours: seenBefore, of: allocs, most: true, bound: 2},
 		{sentence: "opaque, 256 callers in one receiving process, PostgreSQL, against one HTTP call each", ours: sharedCalls, theirs: oneCallEach, of: rate, bound: 3},
 		{sentence: "the same, processor time of everybody, one call each against shared calls", ours: oneCallEach, theirs: sharedCalls, of: spent, withoutAnyBound: true},
