@@ -9,8 +9,7 @@ import (
 	"github.com/dualmint/dualmint/verify"
 )
 
-// turns measures what one caller does alone, one after the other every few dozen microseconds, so that whatever else the machine does meets
-// them all alike. Figures are of the median: a turn that was interrupted says nothing of what it measures.
+// turns measures what one caller does alone, half a millisecond of each in turn, so that whatever else the machine does meets them all alike. Figures are of the median: a turn that was interrupted says nothing of what it measures.
 type turns struct {
 	players []player
 	taken   map[string]result // of the last round, by those who have not been asked for yet
@@ -19,7 +18,7 @@ type turns struct {
 type player struct {
 	name string
 	do   func() error
-	each int // times in a turn: what is too short for the clock is done several times
+	each int // times in a turn: enough to be in the processor's caches, too few to be interrupted often
 }
 
 func (r *receivingSide) newTurns(sees func(*verify.Verifier) func() error) *turns {
@@ -28,10 +27,10 @@ func (r *receivingSide) newTurns(sees func(*verify.Verifier) func() error) *turn
 		raw = func() error { return err }
 	}
 	return &turns{players: []player{
-		{rawSignature, raw, 1},
-		{firstSight, sees(r.forgetful), 1},
-		{withKeyfunc, func() error { _, err := r.parser.Parse(r.token, r.keyfunc.Keyfunc); return err }, 1},
-		{seenBefore, sees(r.both), 64},
+		{rawSignature, raw, 8},
+		{firstSight, sees(r.forgetful), 8},
+		{withKeyfunc, func() error { _, err := r.parser.Parse(r.token, r.keyfunc.Keyfunc); return err }, 8},
+		{seenBefore, sees(r.both), 512},
 	}}
 }
 
