@@ -172,7 +172,7 @@ func TestAsksForWhatWasConfigured(t *testing.T) {
 
 func TestTransportRenewsOnceOn401(t *testing.T) {
 	i := newIssuer(t, time.Hour)
-	s, _ := open(t, i)
+	s, ahead := open(t, i)
 	var bodies []string
 	accept := "Bearer mt_2"
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -207,12 +207,19 @@ func TestTransportRenewsOnceOn401(t *testing.T) {
 	}
 	accept = "Bearer none"
 	bodies = nil
+	ahead.Store(int64(20 * time.Second)) // a refused token is replaced only so often
 	if got := post(strings.NewReader("again")); got != http.StatusUnauthorized || len(bodies) != 2 {
 		t.Errorf("refused for good: status %d after %d requests", got, len(bodies))
 	}
 	bodies = nil
+	ahead.Store(int64(40 * time.Second))
 	if got := post(io.MultiReader(strings.NewReader("once"))); got != http.StatusUnauthorized || len(bodies) != 1 {
 		t.Errorf("a body that cannot be sent again: status %d after %d requests", got, len(bodies))
+	}
+	accept = "Bearer mt_4"
+	bodies = nil
+	if got := post(strings.NewReader("next")); got != http.StatusOK || len(bodies) != 1 {
+		t.Errorf("the request after a refusal that could not be tried again: status %d after %d requests", got, len(bodies))
 	}
 }
 

@@ -20,20 +20,21 @@ const (
 	maxAnswer  = 64 << 10
 )
 
-// fetch asks for a token, and again after a pause while the issuer is in trouble (network, 429, 5xx).
-func (s *Source) fetch(ctx context.Context) (token, error) {
+// fetch asks for a token, and again after a pause while the issuer is in trouble (network, 429, 5xx). It never asks earlier than the
+// issuer says; if that is too long for whoever waits here, wait is how long it is.
+func (s *Source) fetch(ctx context.Context) (t token, wait time.Duration, err error) {
 	body, err := s.body()
 	if err != nil {
-		return token{}, err
+		return token{}, 0, err
 	}
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		t, wait, err := s.ask(ctx, body)
-		if err == nil || errors.Is(err, ErrRejected) || attempt >= s.config.Attempts {
-			return t, err
+		if err == nil || errors.Is(err, ErrRejected) || attempt >= s.config.Attempts || wait > maxPause {
+			return t, wait, err
 		}
-		if err := sleep(ctx, max(jitter(pause), min(wait, maxPause))); err != nil {
-			return token{}, err
+		if err := sleep(ctx, wait+jitter(pause)); err != nil {
+			return token{}, 0, err
 		}
 		pause = min(2*pause, maxPause)
 	}
@@ -75,14 +76,27 @@ func (s *Source) ask(ctx context.Context, body []byte) (t token, wait time.Durat
 		return token{}, 0, fmt.Errorf("read the issuer's answer: %w", err)
 	}
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= http.StatusInternalServerError {
-		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After")) // absent or a date: no more than our own pause
-		return token{}, time.Duration(seconds) * time.Second, fmt.Errorf("ask for a token: status %d", resp.StatusCode)
+		return token{}, s.retryAfter(resp.Header), fmt.Errorf("ask for a token: status %d", resp.StatusCode)
 	}
 	if resp.StatusCode != http.StatusCreated {
 		return token{}, 0, fmt.Errorf("%w: status %d %s", ErrRejected, resp.StatusCode, code(text))
 	}
 	t, err = s.read(text)
 	return t, 0, err
+}
+
+// retryAfter reads when to come back (RFC 9110 section 10.2.3), seconds or a date, a day at most. 0: it does not say.
+func (s *Source) retryAfter(h http.Header) time.Duration {
+	const most = 24 * time.Hour
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, most)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(s.config.Now()), 0), most)
 }
 
 func (s *Source) read(text []byte) (token, error) {

@@ -29,7 +29,8 @@ type Config struct {
 	Claims any
 	// Attempts bounds how often one renewal tries while the issuer is in trouble: 4 unless set.
 	Attempts int
-	// HTTPClient is used for requests to the issuer; nil: one of the Source's own with a timeout of 5 seconds.
+	// HTTPClient is used for requests to the issuer; its redirect policy is replaced, and a timeout of 5 seconds set if it has none. Nil: a
+	// client of the Source's own.
 	HTTPClient *http.Client
 	// Now is the clock; nil: the system's.
 	Now func() time.Time
@@ -43,6 +44,9 @@ func (c Config) Format(f fmt.State, _ rune) {
 const (
 	defaultAttempts = 4
 	requestTimeout  = 5 * time.Second
+	// How long nobody asks again after a renewal that failed for good, or that only a refusal by a receiver asked for.
+	pauseAfterFailure = time.Second
+	pauseAfterRefusal = 10 * time.Second
 	// A token is renewed when a fifth of its life is left, and at the latest a minute before its end.
 	renewFraction = 5
 	maxEarly      = time.Minute
@@ -53,9 +57,12 @@ type Source struct {
 	config  Config
 	address string
 
-	mu     sync.Mutex // guards what follows
-	held   token
-	flight *flight // the renewal under way, or nil
+	mu      sync.Mutex // guards what follows
+	held    token
+	flight  *flight   // the renewal under way, or nil
+	resume  time.Time // no renewal begins before it
+	failed  error     // why
+	refused time.Time // when a token was last given up because a receiver refused it
 }
 
 type token struct {
@@ -91,21 +98,30 @@ func New(c Config) (*Source, error) {
 	if c.Attempts == 0 {
 		c.Attempts = defaultAttempts
 	}
-	if c.HTTPClient == nil {
-		c.HTTPClient = &http.Client{
-			Timeout: requestTimeout,
-			// The secret is shown to the configured address and to no other.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
-	}
+	c.HTTPClient = confined(c.HTTPClient)
 	if c.Now == nil {
 		c.Now = time.Now //nolint:forbidigo // a public package has no cmd above it that could pass the clock
 	}
 	return &Source{config: c, address: strings.TrimSuffix(c.Issuer, "/") + "/v1/m2m_tokens"}, nil
 }
 
+// confined is the client without redirects: the secret is shown to the configured address and to no other.
+func confined(given *http.Client) *http.Client {
+	client := http.Client{}
+	if given != nil {
+		client = *given
+	}
+	if client.Timeout == 0 {
+		client.Timeout = requestTimeout
+	}
+	client.Jar = nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
+}
+
 // Token gives a token that lives: the one that is held, or a new one. A token that is due for renewal is still given while the renewal
-// is under way in the background of the first caller that finds it so, as long as it lives. ErrRejected: trying again does not help.
+// is under way in the background of the first caller that finds it so, as long as it lives. ErrRejected: trying again does not help. After
+// a renewal that failed, the next one begins a second later, or when the issuer said; until then the same error is given.
 func (s *Source) Token(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	now, held := s.config.Now(), s.held
@@ -113,10 +129,13 @@ func (s *Source) Token(ctx context.Context) (string, error) {
 		s.mu.Unlock()
 		return held.bearer, nil
 	}
-	f := s.renew(ctx)
+	f, failed := s.renew(ctx, now)
 	s.mu.Unlock()
 	if held.bearer != "" && now.Before(held.ends) {
 		return held.bearer, nil
+	}
+	if f == nil {
+		return "", failed
 	}
 	select {
 	case <-f.ended:
@@ -135,23 +154,45 @@ func (s *Source) Discard(bearer string) {
 	}
 }
 
-// renew begins a renewal, or joins the one under way. It lives on when its caller leaves: others wait for it too. The caller holds mu.
-func (s *Source) renew(ctx context.Context) *flight {
+// giveUp is Discard for refusals that nobody has looked into: a receiver that refuses whatever it is shown gets a new token, which costs
+// something, only so often. It tells whether another one can be had.
+func (s *Source) giveUp(bearer string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held.bearer != bearer {
+		return true
+	}
+	now := s.config.Now()
+	if now.Before(s.refused.Add(pauseAfterRefusal)) {
+		return false
+	}
+	s.held, s.refused = token{}, now
+	return true
+}
+
+// renew begins a renewal, or joins the one under way. It lives on when its caller leaves: others wait for it too. Without a flight, it is
+// too early for one, because of this error. The caller holds mu.
+func (s *Source) renew(ctx context.Context, now time.Time) (*flight, error) {
 	if s.flight != nil {
-		return s.flight
+		return s.flight, nil
+	}
+	if now.Before(s.resume) {
+		return nil, s.failed
 	}
 	f := &flight{ended: make(chan struct{})}
 	s.flight = f
 	alive := context.WithoutCancel(ctx)
 	go func() {
-		got, err := s.fetch(alive)
+		got, wait, err := s.fetch(alive)
 		s.mu.Lock()
 		if err == nil {
 			s.held = got
+		} else {
+			s.resume, s.failed = s.config.Now().Add(max(wait, pauseAfterFailure)), err
 		}
 		s.flight, f.token, f.err = nil, got, err
 		s.mu.Unlock()
 		close(f.ended)
 	}()
-	return f
+	return f, nil
 }

@@ -117,6 +117,7 @@ func confined(given *http.Client, timeout time.Duration) *http.Client {
 	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		t = t.Clone()
 		t.MaxIdleConnsPerHost = 16
+		t.MaxResponseHeaderBytes = 64 << 10 // no answer of the issuer has more, and ten megabytes would be read otherwise
 		client.Transport = t
 	}
 	client.Timeout = timeout

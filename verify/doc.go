@@ -9,6 +9,19 @@
 //	...
 //	http.Handle("/orders", v.Middleware(orders))
 //
+// chi takes Middleware as it is, echo in echo.WrapMiddleware, gRPC has package verifygrpc, and in gin it is
+//
+//	router.Use(func(c *gin.Context) {
+//		good := false
+//		v.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+//			good, c.Request = true, r
+//			c.Next()
+//		})).ServeHTTP(c.Writer, c.Request)
+//		if !good {
+//			c.Abort()
+//		}
+//	})
+//
 // A Verifier owns its copy of the issuer's key set, which it fetches from one address and keeps through the issuer's outages up to a
 // limit, and groups the opaque tokens of concurrent requests into shared calls, each sealed before it is sent, so that a revocation
 // is instant here too. It never fails open: an error is either ErrRefused (answer 401) or ErrUnavailable (answer 503), and a nil error

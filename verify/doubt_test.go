@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -106,6 +107,25 @@ func TestTheSameUnknownKidIsLookedForOnce(t *testing.T) {
 	}
 }
 
+// Whatever it knows, a Verifier that is closed says nothing any more.
+func TestAClosedVerifierCannotTell(t *testing.T) {
+	issuer := verifytest.NewIssuer(t)
+	v := open(t, issuer.Config())
+	opaque, jwt := issuer.Opaque(verifytest.Token{}), issuer.JWT(verifytest.Token{})
+	for _, token := range []string{opaque, jwt} {
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.Close()
+	v.Close()
+	for _, token := range []string{opaque, jwt} {
+		if g, err := v.Verify(t.Context(), token); !errors.Is(err, verify.ErrUnavailable) || g != nil {
+			t.Errorf("%+v, %v", g, err)
+		}
+	}
+}
+
 // roundTrip is a function as a transport.
 type roundTrip func(*http.Request) (*http.Response, error)
 
@@ -148,6 +168,16 @@ func TestHalfAnAnswerIsNoAcceptance(t *testing.T) {
 		"another object":       {200, change("machine_to_machine_token", "machine"), verify.ErrRefused},
 		"no id":                {200, change(`"mt_1"`, `""`), verify.ErrRefused},
 		"no subject":           {200, change(`"mch_1"`, `""`), verify.ErrRefused},
+		"revoked not said":     {200, change(`"revoked":false,`, ``), verify.ErrRefused},
+		"expired not said":     {200, change(`"expired":false,`, ``), verify.ErrRefused},
+		"revoked null":         {200, change(`"revoked":false`, `"revoked":null`), verify.ErrRefused},
+		"claims a list":        {200, change(`"claims":null`, `"claims":[]`), verify.ErrRefused},
+		"revoked twice":        {200, change(`"revoked":false`, `"revoked":true,"revoked":false`), verify.ErrUnavailable},
+		"no end said":          {200, change(`"expiration":null,`, ``), verify.ErrRefused},
+		"an end that is none":  {200, change(`"expiration":null`, `"expiration":"never"`), verify.ErrRefused},
+		"a list in a list":     {200, `{"results":[[` + good + `]]}`, verify.ErrUnavailable},
+		"text behind it":       {200, `{"results":[` + good + `]}{}`, verify.ErrUnavailable},
+		"nine megabytes":       {200, `{"results":[` + good + `],"x":"` + strings.Repeat("x", 9<<20) + `"}`, verify.ErrUnavailable},
 		"errors beside it":     {200, change(`"revoked"`, `"errors":[{}],"revoked"`), verify.ErrRefused},
 		"an empty object":      {200, `{"results":[{}]}`, verify.ErrRefused},
 		"no result":            {200, `{"results":[]}`, verify.ErrUnavailable},
@@ -181,11 +211,8 @@ func TestHalfAnAnswerIsNoAcceptance(t *testing.T) {
 // replace is strings.Replace that must find something.
 func replace(t *testing.T, text, from, to string) string {
 	t.Helper()
-	for i := 0; i+len(from) <= len(text); i++ {
-		if text[i:i+len(from)] == from {
-			return text[:i] + to + text[i+len(from):]
-		}
+	if !strings.Contains(text, from) {
+		t.Fatalf("%q is not in %s", from, text)
 	}
-	t.Fatalf("%q is not in the answer", from)
-	return ""
+	return strings.Replace(text, from, to, 1)
 }

@@ -39,6 +39,7 @@ type keySet struct {
 	mu      sync.Mutex // guards what follows
 	flight  *flight    // the fetch under way, or nil
 	tried   time.Time  // when the last fetch ended
+	failed  error      // how it ended
 	unknown map[m2m.KeyID]time.Time
 }
 
@@ -63,6 +64,9 @@ func (k *keySet) PublicKey(kid m2m.KeyID) (ed25519.PublicKey, bool) {
 
 // current gives the set to verify with. The very first call waits for it; later ones never do.
 func (k *keySet) current(ctx context.Context) (*keys, error) {
+	if k.ctx.Err() != nil {
+		return nil, fmt.Errorf("%w: the Verifier is closed", ErrUnavailable)
+	}
 	set := k.held.Load()
 	now := k.config.Now()
 	if set != nil && now.Before(set.at.Add(set.freshIn)) {
@@ -83,25 +87,43 @@ func (k *keySet) current(ctx context.Context) (*keys, error) {
 }
 
 // learn fetches the set again for a kid that it does not have, at most once per cool-down whatever the kids are, and not at all for one
-// that was looked for a short while ago (R33). A nil error says only that there is nothing more to wait for.
+// that a set which was fetched for it lacked a short while ago (R33). A nil error says only that there is nothing more to wait for. While
+// the set cannot be fetched, nobody knows whether there is such a key: ErrUnavailable.
 func (k *keySet) learn(ctx context.Context, kid m2m.KeyID) error {
-	now := k.config.Now()
 	k.mu.Lock()
 	at, known := k.unknown[kid]
-	if known && now.Before(at.Add(unknownFor)) {
-		k.mu.Unlock()
+	k.mu.Unlock()
+	if known && k.config.Now().Before(at.Add(unknownFor)) {
 		return nil
 	}
+	f := k.start(coolDown) //nolint:contextcheck // a fetch outlives the request that wants it
+	if f == nil {
+		return k.trouble()
+	}
+	if err := f.wait(ctx); err != nil {
+		return err
+	}
+	if _, ok := k.PublicKey(kid); !ok {
+		k.forget(kid)
+	}
+	return nil
+}
+
+// forget remembers that there is no such key.
+func (k *keySet) forget(kid m2m.KeyID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if len(k.unknown) >= maxUnknown {
 		clear(k.unknown)
 	}
-	k.unknown[kid] = now
-	k.mu.Unlock()
-	f := k.start(coolDown) //nolint:contextcheck // a fetch outlives the request that wants it
-	if f == nil {
-		return nil
-	}
-	return f.wait(ctx)
+	k.unknown[kid] = k.config.Now()
+}
+
+// trouble is how the last fetch ended.
+func (k *keySet) trouble() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.failed
 }
 
 // start begins a fetch, or joins the one under way. Nil: the last one ended less than pause ago.
@@ -124,7 +146,7 @@ func (k *keySet) start(pause time.Duration) *flight {
 			k.held.Store(set)
 		}
 		k.mu.Lock()
-		k.flight, k.tried, f.err = nil, k.config.Now(), err
+		k.flight, k.tried, k.failed, f.err = nil, k.config.Now(), err, err
 		k.mu.Unlock()
 		close(f.ended)
 	})

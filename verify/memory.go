@@ -31,11 +31,12 @@ func newMemory(limit int) *memory {
 	return m
 }
 
-// find gives a copy of what a token said, if its key is still in the set and the token lives.
-func (m *memory) find(h secret.Hash, set *keys, now time.Time, leeway time.Duration) *Grant {
+// find gives a copy of what a token said, if its key is still in the set and the token lives, and the hash to keep it under otherwise.
+func (m *memory) find(t secret.Text, set *keys, now time.Time, leeway time.Duration) (secret.Hash, *Grant) {
 	if m.half <= 0 {
-		return nil
+		return secret.Hash{}, nil
 	}
+	h := secret.HashOf(t)
 	m.mu.RLock()
 	r, ok := m.young[h]
 	if !ok {
@@ -43,14 +44,15 @@ func (m *memory) find(h secret.Hash, set *keys, now time.Time, leeway time.Durat
 	}
 	m.mu.RUnlock()
 	if !ok || set.byID[r.kid] == nil || !now.Before(r.grant.ExpiresAt.Add(leeway)) {
-		return nil
+		return h, nil
 	}
-	return r.grant.clone()
+	return h, r.grant.clone()
 }
 
-func (m *memory) keep(h secret.Hash, kid m2m.KeyID, g *Grant) {
+// keep remembers a token's Grant, if it is to remember any, and gives one for the caller.
+func (m *memory) keep(h secret.Hash, kid m2m.KeyID, g *Grant) *Grant {
 	if m.half <= 0 {
-		return
+		return g
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -58,6 +60,7 @@ func (m *memory) keep(h secret.Hash, kid m2m.KeyID, g *Grant) {
 		m.young, m.older = make(map[secret.Hash]remembered, m.half), m.young
 	}
 	m.young[h] = remembered{kid: kid, grant: g}
+	return g.clone()
 }
 
 // clone is a Grant that its receiver may change: what it points at is shared and clipped, so that appending copies it.

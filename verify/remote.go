@@ -3,7 +3,6 @@ package verify
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ const (
 	maxQueue        = 8192
 	maxWait         = time.Second
 	maxAnswer       = 8 << 20
+	maxDrain        = 64 << 10
 	callsAtATime    = 2
 )
 
@@ -54,32 +54,9 @@ func (r *remote) verify(ctx context.Context, t secret.Text) (*Grant, error) {
 	return answers[0], nil
 }
 
-// answerObject is one result of verify_batch: a token object, or errors.
-type answerObject struct {
-	Object     string            `json:"object"`
-	ID         string            `json:"id"`
-	Subject    string            `json:"subject"`
-	Claims     json.RawMessage   `json:"claims"`
-	Scopes     []string          `json:"scopes"`
-	Revoked    bool              `json:"revoked"`
-	Expired    bool              `json:"expired"`
-	Expiration *int64            `json:"expiration"`
-	CreatedAt  int64             `json:"created_at"`
-	Format     string            `json:"token_format"`
-	Errors     []json.RawMessage `json:"errors"`
-}
-
 // ask sends one call. Every error is ErrUnavailable; nil answers are refusals.
 func (r *remote) ask(ctx context.Context, tokens []secret.Text) ([]*Grant, error) {
-	plain := make([]string, len(tokens))
-	for i, t := range tokens {
-		plain[i] = t.Reveal()
-	}
-	body, err := json.Marshal(map[string][]string{"tokens": plain})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.config.address(verifyBatchPath), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.config.address(verifyBatchPath), bytes.NewReader(writeQuestion(tokens)))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
@@ -90,41 +67,34 @@ func (r *remote) ask(ctx context.Context, tokens []secret.Text) ([]*Grant, error
 		return nil, fmt.Errorf("%w: ask the issuer: %w", ErrUnavailable, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("%w: read the issuer's answer: %w", ErrUnavailable, err)
-	}
 	if resp.StatusCode != http.StatusOK {
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain)) // so that the connection can be used again
 		// 401 means that our own secret is not accepted: nothing can be said of the tokens.
 		return nil, fmt.Errorf("%w: the issuer answered with status %d", ErrUnavailable, resp.StatusCode)
 	}
-	var answer struct {
-		Results []answerObject `json:"results"`
+	text, err := readAtMost(resp, maxAnswer)
+	if err != nil {
+		return nil, fmt.Errorf("%w: read the issuer's answer: %w", ErrUnavailable, err)
 	}
-	if err := json.Unmarshal(text, &answer); err != nil || len(answer.Results) != len(tokens) {
+	grants, ok := readAnswer(text, r.config.Machine)
+	if !ok || len(grants) != len(tokens) {
 		return nil, fmt.Errorf("%w: the issuer's answer cannot be read", ErrUnavailable)
 	}
-	out := make([]*Grant, len(tokens))
-	for i := range answer.Results {
-		out[i] = answer.Results[i].grant(r.config.Machine)
-	}
-	return out, nil
+	return grants, nil
 }
 
-// grant reads a good answer. Anything that is not wholly one is a refusal.
-func (a *answerObject) grant(me string) *Grant {
-	if a.Object != "machine_to_machine_token" || len(a.Errors) > 0 || a.ID == "" || a.Subject == "" || a.Revoked || a.Expired {
-		return nil
+// readAtMost reads an answer of at most limit bytes, into memory of its length if that is known.
+func readAtMost(resp *http.Response, limit int64) ([]byte, error) {
+	if resp.ContentLength > limit {
+		return nil, errors.New("too long")
 	}
-	g := &Grant{ID: a.ID, Machine: a.Subject, Scopes: a.Scopes, IssuedAt: time.UnixMilli(a.CreatedAt).UTC().Truncate(time.Second), JWT: a.Format == "jwt"}
-	if string(a.Claims) != "null" {
-		g.Claims = a.Claims
+	var text bytes.Buffer
+	if resp.ContentLength > 0 {
+		text.Grow(int(resp.ContentLength) + bytes.MinRead) // with room for the read that finds the end
 	}
-	if a.Expiration != nil {
-		g.ExpiresAt = time.UnixMilli(*a.Expiration).UTC()
+	_, err := text.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	if err == nil && int64(text.Len()) > limit {
+		err = errors.New("too long")
 	}
-	if !g.HasScope(me) {
-		return nil
-	}
-	return g
+	return text.Bytes(), err
 }

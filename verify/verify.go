@@ -84,6 +84,9 @@ func (v *Verifier) Close() {
 
 // Verify tells what a token says, if it is good for this machine. Every other outcome is ErrRefused or ErrUnavailable.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Grant, error) {
+	if len(token) > jwtmode.MaxLength { // before anything looks at it or copies it (R28)
+		return nil, ErrRefused
+	}
 	t := secret.Text(token)
 	shape := m2m.ShapeOf(t)
 	switch {
@@ -121,8 +124,8 @@ func (v *Verifier) offline(ctx context.Context, t secret.Text) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	hash := secret.HashOf(t)
-	if g := v.seen.find(hash, set, v.config.Now(), v.config.Leeway); g != nil {
+	hash, g := v.seen.find(t, set, v.config.Now(), v.config.Leeway)
+	if g != nil {
 		return g, nil
 	}
 	got, err := v.jwt.Verify(t, v.me)
@@ -135,9 +138,7 @@ func (v *Verifier) offline(ctx context.Context, t secret.Text) (*Grant, error) {
 	if err != nil {
 		return nil, ErrRefused
 	}
-	g := grantOf(got.Grant)
-	v.seen.keep(hash, got.KeyID, g)
-	return g.clone(), nil
+	return v.seen.keep(hash, got.KeyID, grantOf(got.Grant)), nil
 }
 
 func grantOf(g m2m.Grant) *Grant {
@@ -145,8 +146,9 @@ func grantOf(g m2m.Grant) *Grant {
 		ID: string(g.ID), Machine: string(g.Machine), Claims: json.RawMessage(g.Claims),
 		IssuedAt: g.IssuedAt, ExpiresAt: g.ExpiresAt, JWT: true,
 	}
-	for _, s := range g.Scopes {
-		out.Scopes = append(out.Scopes, string(s))
+	out.Scopes = make([]string, len(g.Scopes))
+	for i, s := range g.Scopes {
+		out.Scopes[i] = string(s)
 	}
 	return out
 }

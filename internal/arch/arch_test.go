@@ -38,6 +38,7 @@ var levels = map[string]int{
 	"internal/dashboard":  3,
 	"verify":              3,
 	"client":              3,
+	"verify/verifygrpc":   4,
 	"cmd/dualmint":        4,
 	"internal/arch":       5,
 	"internal/pgtest":     5,
@@ -54,12 +55,13 @@ var homes = map[string][]string{
 	"github.com/jackc/pgx":                         {"internal/store", "internal/pgtest"},
 	"github.com/pressly/goose":                     {"internal/store"},
 	"github.com/gin-gonic/gin":                     {"internal/http", "internal/dashboard", "test"}, // test/bench: what ours is measured against
-	"github.com/golang-jwt/jwt":                    {"internal/jwt"},
+	"github.com/golang-jwt/jwt":                    {"internal/jwt", "test"},                        // test/bench: likewise
 	"github.com/lestrrat-go/jwx":                   {"internal/keys"},
 	"github.com/go-json-experiment/json":           {"internal/strictjson"},
 	"github.com/spf13/cobra":                       {"cmd/dualmint"},
 	"github.com/caarlos0/env":                      {"internal/config"},
 	"github.com/segmentio/ksuid":                   {"internal/machines", "internal/instance", "internal/storetest"},
+	"google.golang.org/grpc":                       {"verify/verifygrpc"}, // decision 0009: whoever does not import that links no gRPC
 	"github.com/dualmint/dualmint/test":            {"test"},
 	"github.com/dualmint/dualmint/internal/pgtest": {"test", "internal/storetest"},
 	"math/rand":                                    {},
@@ -195,8 +197,12 @@ func sources(t *testing.T) []sourceFile {
 	return out
 }
 
-// roomOf gives the room of a folder: its first element, or its first two under internal and cmd.
+// roomOf gives the room of a folder: its first element, or its first two under internal and cmd. A folder that has a level of its own is
+// a room of its own.
 func roomOf(dir string) string {
+	if _, ok := levels[dir]; ok {
+		return dir
+	}
 	parts := strings.Split(dir, "/")
 	if (parts[0] == "internal" || parts[0] == "cmd") && len(parts) > 1 {
 		return parts[0] + "/" + parts[1]

@@ -64,8 +64,11 @@ func appendTime(b []byte, t time.Time) []byte {
 }
 
 func appendReason(b []byte, reason *string) []byte {
+	if reason == nil {
+		return append(b, `null`...)
+	}
 	text, err := json.Marshal(reason)
-	if reason == nil || err != nil {
+	if err != nil {
 		return append(b, `null`...)
 	}
 	return append(b, text...)

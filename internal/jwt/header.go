@@ -20,6 +20,9 @@ const (
 // readHeader gives the kid of a header that says exactly alg, kid and typ, once each. Whatever else a header can say is refused by
 // not being on this list: crit, b64, jku, x5u, jwk and x5c among them (R29, R34).
 func readHeader(text []byte) (m2m.KeyID, error) {
+	if kid, ok := ourHeader(text); ok {
+		return kid, nil
+	}
 	o, err := strictjson.Parse(text, 1)
 	if err != nil || len(o) != headerMembers {
 		return "", errHeader
@@ -41,13 +44,35 @@ func readHeader(text []byte) (m2m.KeyID, error) {
 	return m2m.KeyID(kid), nil
 }
 
+// What stands before and behind the kid of a header that we wrote.
+const (
+	headerBegin = `{"alg":"` + Algorithm + `","kid":"`
+	headerType  = `","typ":"`
+	headerClose = `"}`
+	headerEnd   = headerType + mediaType + headerClose
+)
+
+// ourHeader gives the kid of a header that is written as writeHeader writes it, as all good ones are that did not pass through somebody
+// else's hands: the answer is that of readHeader, at a tenth of its price. False: it has to be read.
+func ourHeader(text []byte) (m2m.KeyID, bool) {
+	kid, ok := bytes.CutPrefix(text, []byte(headerBegin))
+	if !ok {
+		return "", false
+	}
+	kid, ok = bytes.CutSuffix(kid, []byte(headerEnd))
+	if !ok || len(kid) == 0 || len(kid) > maxKeyID || !allPlain(string(kid)) {
+		return "", false
+	}
+	return m2m.KeyID(kid), true
+}
+
 // writeHeader appends the header of a token.
 func writeHeader(to []byte, kid m2m.KeyID) []byte { return typedHeader(to, mediaType, kid) }
 
 // typedHeader appends a header of ours of any typ.
 func typedHeader(to []byte, typ string, kid m2m.KeyID) []byte {
-	to = append(append(to, `{"alg":"`+Algorithm+`","kid":"`...), kid...)
-	return append(append(append(to, `","typ":"`...), typ...), `"}`...)
+	to = append(append(to, headerBegin...), kid...)
+	return append(append(append(to, headerType...), typ...), headerClose...)
 }
 
 // quoted gives what stands between the quotes of a string member. A value with an escape in it is none: nothing that we sign needs

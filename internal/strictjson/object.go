@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -46,30 +47,68 @@ func Parse(data []byte, maxDepth int) (Object, error) {
 	if !jsontext.Value(data).IsValid() {
 		return nil, fault(data)
 	}
-	i := skipSpace(data, 0)
-	if data[i] != '{' {
+	o, ok := Value(data[skipSpace(data, 0):]).Object()
+	if !ok {
 		return nil, ErrSyntax
 	}
-	text := string(data) // the names are parts of it: one allocation for all of them
-	out := make(Object, 0, min(bytes.Count(data, []byte{':'}), 12))
-	for i = skipSpace(data, i+1); data[i] != '}'; i = skipSpace(data, i) {
-		if data[i] == ',' {
-			i = skipSpace(data, i+1)
-		}
-		begin, end := i, endOfValue(data, i)
-		name := text[begin+1 : end-1]
-		if strings.IndexByte(name, '\\') >= 0 {
-			unquoted, err := jsontext.AppendUnquote(nil, data[begin:end])
-			if err != nil {
-				return nil, ErrSyntax
-			}
-			name = string(unquoted)
-		}
-		begin = skipSpace(data, skipSpace(data, end)+1) // past the colon
-		i = endOfValue(data, begin)
-		out = append(out, Member{Name: name, Value: Value(data[begin:i:i])})
+	return o, nil
+}
+
+// Object gives the members of a JSON object, in the order of its text.
+func (v Value) Object() (Object, bool) {
+	if !v.IsObject() {
+		return nil, false
 	}
-	return out, nil
+	text := string(v) // the names are parts of it: one allocation for all of them
+	out := make(Object, 0, min(bytes.Count(v, []byte{':'}), 12))
+	for name, value := range v.members() {
+		if strings.IndexByte(text[name.begin:name.end], '\\') < 0 {
+			out = append(out, Member{Name: text[name.begin:name.end], Value: value})
+			continue
+		}
+		unquoted, err := jsontext.AppendUnquote(nil, v[name.begin-1:name.end+1])
+		if err != nil {
+			return nil, false
+		}
+		out = append(out, Member{Name: string(unquoted), Value: value})
+	}
+	return out, true
+}
+
+// Members goes over a JSON object without keeping anything. A name is given as it is written, between its quotes: one with an escape in
+// it is not the name that it stands for.
+func (v Value) Members() iter.Seq2[[]byte, Value] {
+	return func(yield func([]byte, Value) bool) {
+		for name, value := range v.members() {
+			if !yield(v[name.begin:name.end], value) {
+				return
+			}
+		}
+	}
+}
+
+// span is a part of a text.
+type span struct{ begin, end int }
+
+// members finds the names, without their quotes, and the values of an object.
+func (v Value) members() iter.Seq2[span, Value] {
+	return func(yield func(span, Value) bool) {
+		if !v.IsObject() {
+			return
+		}
+		for i := skipSpace(v, 1); v[i] != '}'; i = skipSpace(v, i) {
+			if v[i] == ',' {
+				i = skipSpace(v, i+1)
+			}
+			end := endOfValue(v, i)
+			name := span{i + 1, end - 1}
+			begin := skipSpace(v, skipSpace(v, end)+1) // past the colon
+			i = endOfValue(v, begin)
+			if !yield(name, v[begin:i:i]) {
+				return
+			}
+		}
+	}
 }
 
 // fault finds out what is wrong with a text that is not valid.

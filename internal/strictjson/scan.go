@@ -1,5 +1,7 @@
 package strictjson
 
+import "bytes"
+
 // The functions here walk over text that is known to be valid JSON, and only that: they find where values end and judge nothing.
 
 // skipSpace gives the index of the first byte from i on that is not white space.
@@ -29,6 +31,10 @@ func endOfValue(data []byte, i int) int {
 }
 
 func endOfString(data []byte, i int) int {
+	// Most strings have no escape: their end is the next quote.
+	if end := i + 1 + bytes.IndexByte(data[i+1:], '"'); bytes.IndexByte(data[i+1:end], '\\') < 0 {
+		return end + 1
+	}
 	for i++; data[i] != '"'; i++ {
 		if data[i] == '\\' {
 			i++

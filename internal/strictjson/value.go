@@ -59,7 +59,7 @@ func (v Value) Array() ([]Value, bool) {
 	if len(v) == 0 || v[0] != '[' {
 		return nil, false
 	}
-	out := []Value{}
+	out := make([]Value, 0, min(bytes.Count(v, []byte{','})+1, 32)) // as many as there are, if they are few and hold no others
 	for i := skipSpace(v, 1); v[i] != ']'; i = skipSpace(v, i) {
 		if v[i] == ',' {
 			i = skipSpace(v, i+1)

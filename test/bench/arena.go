@@ -27,7 +27,9 @@ type arena struct {
 	lonely   *fixture
 	servers  map[string]*process
 	inside   *inProcess
-	closers  []func() error
+	// The receiving side, in this process.
+	receiving *receivingSide
+	closers   []func() error
 }
 
 // names of the servers.
@@ -97,7 +99,11 @@ func (a *arena) openAll(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return nil
+	a.receiving, err = openReceivingSide(ctx, a.postgres, a.servers[grouped].addr)
+	if err == nil {
+		a.closers = append(a.closers, a.receiving.close)
+	}
+	return err
 }
 
 // serve starts a server of ours.

@@ -45,7 +45,7 @@ func (a *arena) contestants() []contestant {
 	server("create JWT, 64", grouped, 64, 1, "201", a.postgres.creations(m2m.JWT))
 	server("SQLite verify, 64", groupedSQLite, 64, 1, "200", a.sqlite.verifications(o.busy))
 	server("SQLite verify single, 64", singleSQLite, 64, 1, "200", a.lonely.verifications(o.busy))
-	return out
+	return append(out, a.receiving.contestants(a)...)
 }
 
 // measure takes every figure in every round, then the open loop, and prints the tables.
@@ -67,7 +67,7 @@ func measure(ctx context.Context, o options, out, progress io.Writer) (err error
 		return err
 	}
 	taken := rounds{}
-	list := a.contestants()
+	list := a.contestants() //nolint:contextcheck // each is given the context when it is taken
 	for round := range o.rounds {
 		_, _ = fmt.Fprintf(progress, "round %d of %d\n", round+1, o.rounds)
 		for _, c := range list {

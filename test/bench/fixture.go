@@ -30,6 +30,7 @@ type fixture struct {
 	master    secret.Text
 	instance  secret.Text
 	receivers []secret.Text // credentials
+	ids       []string      // of the receivers
 	holders   []secret.Text // credentials
 	tokens    []secret.Text
 }
@@ -64,6 +65,7 @@ func populate(ctx context.Context, database string, count int) (_ *fixture, err 
 		}
 		called, f.receivers = append(called, string(made.ID)), append(f.receivers, credential)
 	}
+	f.ids = called
 	var callers []m2m.Machine
 	for range holders {
 		made, credential, err := register.Create(ctx, operator, machines.Draft{Name: "holder", Scopes: called})

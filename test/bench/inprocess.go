@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/opaque"
@@ -39,33 +38,9 @@ func (p *inProcess) close() error {
 
 // verify lets so many callers verify the busy tokens one after the other.
 func (p *inProcess) verify(ctx context.Context, f *fixture, callers, busy int, warm, span time.Duration) (result, error) {
-	began := time.Now()
-	from, until := began.Add(warm), began.Add(warm+span)
-	latencies, errs := make([]histogram, callers), make([]error, callers)
-	var running sync.WaitGroup
-	for i := range callers {
-		running.Go(func() {
-			asked := time.Now()
-			for at := i * busy / callers; ; at++ {
-				if _, err := p.service.Verify(ctx, f.receiver(at%busy), f.token(at%busy)); err != nil {
-					errs[i] = err
-					return
-				}
-				now := time.Now()
-				if now.After(until) {
-					return
-				}
-				if now.After(from) {
-					latencies[i].add(now.Sub(asked))
-				}
-				asked = now
-			}
-		})
-	}
-	running.Wait()
-	var all histogram
-	for i := range latencies {
-		all.merge(&latencies[i])
-	}
-	return resultOf(&all, span, 1), firstOf(errs)
+	return closedLoop(callers, warm, span, func(caller, n int) error {
+		at := (caller*busy/callers + n) % busy
+		_, err := p.service.Verify(ctx, f.receiver(at), f.token(at))
+		return err
+	})
 }

@@ -16,7 +16,10 @@ type result struct {
 	rate          float64 // per second
 	p50, p99      time.Duration
 	p999, longest time.Duration
-	cpu           cpu // of one request, or of one verification
+	cpu           cpu     // of one request, or of one verification
+	allocs        float64 // of one verification in this process
+	fetches       float64 // of key sets
+	alone         float64 // seconds for one, nothing being under way beside it
 }
 
 // load is a closed loop: each connection sends its next request when it has the answer to the one before. Requests are bytes made

@@ -1,13 +1,3 @@
-// Package verifytest is an issuer for the tests of services that receive Dualmint tokens: in memory, on loopback, with good tokens and bad
-// ones of both kinds.
-//
-//	issuer := verifytest.NewIssuer(t)
-//	v, err := verify.New(issuer.Config())
-//	...
-//	req.Header.Set("Authorization", "Bearer "+issuer.JWT(verifytest.Token{}))     // accepted
-//	req.Header.Set("Authorization", "Bearer "+issuer.Opaque(verifytest.Expired()) // refused
-//
-// Start reading at issuer.go.
 package verifytest
 
 import (
@@ -19,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -58,7 +47,8 @@ type Issuer struct {
 	URL    string // the issuer of its JWTs, and where it listens
 	server *httptest.Server
 	fail   func(format string, args ...any)
-	secret secret.Text
+	secret secret.Text // the receiver's
+	caller secret.Text
 	mode   m2m.Mode
 
 	mu      sync.Mutex // guards what follows
@@ -84,16 +74,17 @@ func NewIssuer(tb testing.TB) *Issuer {
 // Start starts an issuer for where there is no test, such as an example. Close ends it. What goes wrong is a panic.
 func Start() *Issuer {
 	i := &Issuer{
-		secret: secret.New(secret.MachineSecret), opaque: map[string]m2m.Grant{}, jwts: map[string]m2m.Grant{}, revoked: map[string]bool{},
+		secret: secret.New(secret.MachineSecret), caller: secret.New(secret.MachineSecret), opaque: map[string]m2m.Grant{}, jwts: map[string]m2m.Grant{}, revoked: map[string]bool{},
 		fail: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) },
 	}
 	i.Rotate()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/jwks.json", i.serveKeys)
 	mux.HandleFunc("POST /v1/m2m_tokens/verify_batch", i.serveVerify)
+	mux.HandleFunc("POST /v1/m2m_tokens", i.serveCreate)
 	i.server = httptest.NewServer(mux)
 	i.URL = i.server.URL
-	i.mode = jwtmode.New(jwtmode.Deps{Issuer: i.URL, Signer: i, PublicKeys: i, Now: time.Now}) //nolint:forbidigo // a test's issuer has the real clock
+	i.mode = jwtmode.New(jwtmode.Deps{Issuer: i.URL, Signer: signing{i}, PublicKeys: signing{i}, Now: time.Now}) //nolint:forbidigo // a test's issuer has the real clock
 	return i
 }
 
@@ -120,6 +111,9 @@ func (i *Issuer) Config() verify.Config {
 	return verify.Config{Issuer: i.URL, Machine: Receiver, Secret: i.secret.Reveal()}
 }
 
+// CallerSecret is Caller's secret key, with which package client gets tokens here: opaque ones by default, for Receiver, for an hour.
+func (i *Issuer) CallerSecret() string { return i.caller.Reveal() }
+
 // JWT mints a JWT.
 func (i *Issuer) JWT(t Token) string {
 	g := i.grant(t)
@@ -141,6 +135,14 @@ func (i *Issuer) Opaque(t Token) string {
 	defer i.mu.Unlock()
 	i.opaque[bearer] = g
 	return bearer
+}
+
+// Sign makes a token of any header and payload, signed with the issuer's key: what no issuer would mint, for whoever wants to see it
+// refused.
+func (i *Issuer) Sign(header, payload string) string {
+	_, key, _ := signing{i}.Signer(context.Background()) // has no error
+	signed := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
+	return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(key, []byte(signed)))
 }
 
 // Forged is a JWT that says what JWT(t) says, signed with another key under this issuer's kid.
@@ -199,92 +201,9 @@ func (i *Issuer) grant(t Token) m2m.Grant {
 	return g
 }
 
-// Signer is the signing key, for the JWT mode.
-func (i *Issuer) Signer(context.Context) (m2m.KeyID, ed25519.PrivateKey, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.kid, i.key, nil
-}
-
-// PublicKey is its public half, for the JWT mode.
-func (i *Issuer) PublicKey(kid m2m.KeyID) (ed25519.PublicKey, bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	public, ok := i.key.Public().(ed25519.PublicKey)
-	return public, ok && kid == i.kid
-}
-
 func orElse(s, otherwise string) string {
 	if s == "" {
 		return otherwise
 	}
 	return s
-}
-
-func (i *Issuer) serveKeys(w http.ResponseWriter, r *http.Request) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.fetches++
-	if i.down {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return
-	}
-	public, _ := i.key.Public().(ed25519.PublicKey)
-	etag := `"` + string(i.kid) + `"`
-	w.Header().Set("ETag", etag)
-	w.Header().Set("Cache-Control", "public, max-age=600")
-	if r.Header.Get("If-None-Match") == etag {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = fmt.Fprintf(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":%q,"x":%q}]}`,
-		i.kid, base64.RawURLEncoding.EncodeToString(public))
-}
-
-func (i *Issuer) serveVerify(w http.ResponseWriter, r *http.Request) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.batches++
-	var body struct {
-		Tokens []string `json:"tokens"`
-	}
-	switch {
-	case i.down:
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return
-	case r.Header.Get("Authorization") != "Bearer "+i.secret.Reveal():
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	case json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<20)).Decode(&body) != nil:
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	results := make([]any, len(body.Tokens))
-	for n, t := range body.Tokens {
-		results[n] = i.look(t)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"results": results})
-}
-
-// look answers for one token as the real issuer does. The caller holds mu.
-func (i *Issuer) look(token string) any {
-	g, opaque := i.opaque[token]
-	format := m2m.Opaque
-	if !opaque {
-		g, format = i.jwts[token], m2m.JWT
-	}
-	if g.ID == "" || i.revoked[token] || g.Expired(time.Now()) || !slices.Contains(g.Scopes, Receiver) { //nolint:forbidigo // a test's issuer has the real clock
-		return map[string]any{"errors": []any{map[string]string{"code": "resource_not_found"}}}
-	}
-	claims := json.RawMessage("null")
-	if g.Claims != nil {
-		claims = json.RawMessage(g.Claims)
-	}
-	return map[string]any{
-		"object": "machine_to_machine_token", "id": g.ID, "subject": g.Machine, "scopes": g.Scopes, "claims": claims, "revoked": false,
-		"revocation_reason": nil, "expired": false, "expiration": g.ExpiresAt.UnixMilli(), "last_used_at": nil,
-		"created_at": g.IssuedAt.UnixMilli(), "updated_at": g.IssuedAt.UnixMilli(), "token_format": format,
-	}
 }
