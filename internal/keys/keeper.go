@@ -18,7 +18,7 @@ type Deps struct {
 	Store  Store
 	Sealer *secret.Sealer
 	Policy Policy
-	Now    func() time.Time
+	Now    func() time.Time // for the age of the copy in memory; dates are the store's
 	Logger *slog.Logger // nil: failures of Run show as a key set that is not served, and nowhere else
 }
 

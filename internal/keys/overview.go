@@ -14,7 +14,7 @@ const CountedTokens = 10_000
 
 // Overview is the ring as its operator sees it.
 type Overview struct {
-	Now          time.Time
+	Now          time.Time // by the store's clock
 	SafeToRotate time.Time // from then on; Now: at once
 	Policy       Policy
 	Keys         []Forecast // by CreatedAt, then ID
@@ -39,7 +39,8 @@ func (k *Keeper) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, fmt.Errorf("count signed tokens: %w", err)
 	}
-	return forecast(k.view.Load().ring, signed, k.deps.Now().UTC(), k.deps.Policy), nil
+	r := k.view.Load().ring
+	return forecast(r, signed, r.At, k.deps.Policy), nil
 }
 
 // forecast is a function of its arguments and nothing else.

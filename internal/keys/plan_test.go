@@ -125,14 +125,16 @@ func drawRing(t *rapid.T) Ring {
 // applied takes one step as a store would, and refuses one that starts elsewhere than the key is.
 func applied(t interface{ Fatalf(string, ...any) }, r Ring, s Step, now time.Time) Ring {
 	if s.Key == "" {
-		k := Key{ID: m2m.KeyID(fmt.Sprint("new", len(r.Keys))), CreatedAt: now}
-		return Ring{Keys: append(r.Keys, k.moved(s.To, now))}
+		k := Key{ID: m2m.KeyID(fmt.Sprint("new", len(r.Keys))), State: s.To}
+		return Ring{Keys: append(r.Keys, Change{Key: k}.Dated(now))}
 	}
 	i := slices.IndexFunc(r.Keys, func(k Key) bool { return k.ID == s.Key })
 	if i < 0 || r.Keys[i].State != s.From {
 		t.Fatalf("a step from where no key is: %+v", s)
 	}
-	r.Keys[i] = r.Keys[i].moved(s.To, now)
+	k := r.Keys[i]
+	k.State = s.To
+	r.Keys[i] = Change{Key: k, From: s.From}.Dated(now)
 	return r
 }
 

@@ -50,7 +50,7 @@ func New(ctx context.Context, tb testing.TB, now func() time.Time, p keys.Policy
 	if err != nil {
 		tb.Fatal(err)
 	}
-	keeper := keys.New(keys.Deps{Store: &memory{}, Sealer: sealer, Policy: p, Now: now})
+	keeper := keys.New(keys.Deps{Store: &memory{now: now}, Sealer: sealer, Policy: p, Now: now})
 	if err := keeper.Start(ctx); err != nil {
 		tb.Fatal(err)
 	}
@@ -92,6 +92,7 @@ func (i *Issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // memory keeps a ring as the contract of keys.Store says, for one process.
 type memory struct {
+	now  func() time.Time
 	mu   sync.Mutex
 	ring keys.Ring
 }
@@ -99,7 +100,7 @@ type memory struct {
 func (m *memory) Ring(context.Context) (keys.Ring, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return keys.Ring{Version: m.ring.Version, Keys: slices.Clone(m.ring.Keys)}, nil
+	return keys.Ring{Version: m.ring.Version, At: m.now().UTC(), Keys: slices.Clone(m.ring.Keys)}, nil
 }
 
 func (m *memory) ChangeRing(_ context.Context, _ m2m.Actor, was int64, changes []keys.Change) error {
@@ -110,12 +111,13 @@ func (m *memory) ChangeRing(_ context.Context, _ m2m.Actor, was int64, changes [
 	}
 	next := slices.Clone(m.ring.Keys)
 	for _, c := range changes {
+		dated := c.Dated(m.now().UTC())
 		at := slices.IndexFunc(next, func(k keys.Key) bool { return k.ID == c.Key.ID })
 		switch {
 		case at < 0 && c.From == "":
-			next = append(next, c.Key)
+			next = append(next, dated)
 		case at >= 0 && next[at].State == c.From:
-			next[at] = c.Key
+			next[at] = dated
 		default:
 			return errors.New("an impossible change")
 		}
