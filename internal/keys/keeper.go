@@ -19,7 +19,7 @@ type Deps struct {
 	Sealer *secret.Sealer
 	Policy Policy
 	Now    func() time.Time // for the age of the copy in memory; dates are the store's
-	Logger *slog.Logger // nil: failures of Run show as a key set that is not served, and nowhere else
+	Logger *slog.Logger     // nil: failures of Run show as a key set that is not served, and nowhere else
 }
 
 // Keeper holds the ring in memory, keeps it fresh and moves it on. Every replica has one; they meet in the store only. Safe for
@@ -28,6 +28,7 @@ type Keeper struct {
 	deps Deps
 	view atomic.Pointer[view] // nil: nothing read yet
 
+	asleep  chan struct{} // tells Run that the process was suspended; holds one word
 	reading chan struct{} // holds one token: whoever takes it reads the ring
 	begun   atomic.Uint64 // readings begun; raised by whoever reads
 	ended   uint64        // the last one that succeeded; belongs to whoever reads
@@ -38,7 +39,7 @@ func New(d Deps) *Keeper {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Keeper{deps: d, reading: make(chan struct{}, 1)}
+	return &Keeper{deps: d, asleep: make(chan struct{}, 1), reading: make(chan struct{}, 1)}
 }
 
 // Start reads the ring and makes what is missing: on the first start of all one active and one announced key. It fails closed:
@@ -61,20 +62,25 @@ func (k *Keeper) Start(ctx context.Context) error {
 }
 
 // Run re-reads the ring at the policy's interval and takes the steps that are due, until ctx ends. A failure is logged and tried again
-// after a tenth of the interval; if that goes on for a lease, the keeper stops answering.
+// after a tenth of the interval; if that goes on for a lease, the keeper stops answering. After a suspension, which timers do not see, it
+// reads at once.
 func (k *Keeper) Run(ctx context.Context) error {
 	next := time.NewTimer(k.deps.Policy.Refresh)
 	defer next.Stop()
+	asleep := k.asleep
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-next.C:
+		case <-asleep:
 		}
 		wait := k.deps.Policy.Refresh
+		asleep = k.asleep
 		if err := k.tendInTime(ctx); err != nil && ctx.Err() == nil {
 			k.deps.Logger.WarnContext(ctx, "tending the signing keys failed", "error", err)
 			wait /= 10
+			asleep = nil // it is known, and would be told by every request
 		}
 		next.Reset(wait)
 	}
@@ -127,10 +133,18 @@ func (k *Keeper) fresh() (*view, error) {
 	if v == nil {
 		return nil, fmt.Errorf("key ring not read yet: %w", m2m.ErrUnavailable)
 	}
-	if k.deps.Now().Sub(v.readAt) > k.deps.Policy.Lease {
-		return nil, fmt.Errorf("copy of the key ring too old: %w", m2m.ErrUnavailable)
+	now := k.deps.Now()
+	ticked, passed := v.age(now)
+	if max(ticked, passed) <= k.deps.Policy.Lease && passed >= -k.deps.Policy.Margin {
+		return v, nil
 	}
-	return v, nil
+	if ticked <= k.deps.Policy.Lease {
+		select {
+		case k.asleep <- struct{}{}:
+		default:
+		}
+	}
+	return nil, fmt.Errorf("copy of the key ring too old: %w", m2m.ErrUnavailable)
 }
 
 // Refresh reads the ring anew. Callers who come while a reading is under way share the next one: what they see began after they

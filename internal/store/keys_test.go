@@ -41,7 +41,9 @@ func TestAStepIsDatedBehindEveryWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := make(chan error)
-	go func() { changed <- d.ChangeRing(t.Context(), operator, 0, []keys.Change{{Key: newKey(keys.Announced)}}) }()
+	go func() {
+		changed <- d.ChangeRing(t.Context(), operator, 0, []keys.Change{{Key: newKey(keys.Announced)}})
+	}()
 	waits(t, h, 1, changed)
 	began := h.Int("SELECT " + postgresNow)
 	for h.Int("SELECT "+postgresNow) < began+20 { // until the clock has moved
