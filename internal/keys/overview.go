@@ -58,6 +58,7 @@ func forecast(r Ring, signed map[m2m.KeyID]Signed, now time.Time, p Policy) Over
 	} else {
 		next = latest(next, now.Add(p.AnnounceFor()))
 	}
+	next = latest(next, roomAt(r, p))
 	first := true
 	for i, k := range r.Keys {
 		f := Forecast{Key: k, Signed: signed[k.ID]}
