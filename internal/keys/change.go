@@ -15,7 +15,7 @@ const attempts = 10
 // tend reads the ring and takes the steps that are due.
 func (k *Keeper) tend(ctx context.Context) error {
 	return k.change(ctx, m2m.Actor{Kind: m2m.System}, func(r Ring, _ bool) ([]Step, error) {
-		return Plan(r, r.At, k.deps.Policy), nil
+		return Plan(r, r.At, k.deps.Policy.widened(r)), nil
 	})
 }
 
@@ -40,7 +40,7 @@ func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, how Rotation) error {
 		if how.Retire != "" && (len(active) == 0 || active[0].ID != how.Retire) {
 			return nil, r.knows(how.Retire)
 		}
-		return planRotation(r, r.At, k.deps.Policy, how.Force)
+		return planRotation(r, r.At, k.deps.Policy.widened(r), how.Force)
 	})
 }
 

@@ -48,6 +48,9 @@ func (k *Keeper) Start(ctx context.Context) error {
 	if err := k.deps.Policy.Validate(); err != nil {
 		return err
 	}
+	if err := k.serve(ctx); err != nil {
+		return fmt.Errorf("start key ring: %w", err)
+	}
 	if err := k.tend(ctx); err != nil {
 		return fmt.Errorf("start key ring: %w", err)
 	}
@@ -90,7 +93,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 func (k *Keeper) tendInTime(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, (k.deps.Policy.Lease-k.deps.Policy.Refresh)/2)
 	defer cancel()
-	return k.tend(bounded)
+	return errors.Join(k.tend(bounded), k.serve(bounded))
 }
 
 // JWKS gives the key set. m2m.ErrUnavailable: the copy of the ring is older than the lease, and an old set could miss a key or
@@ -135,10 +138,10 @@ func (k *Keeper) fresh() (*view, error) {
 	}
 	now := k.deps.Now()
 	ticked, passed := v.age(now)
-	if max(ticked, passed) <= k.deps.Policy.Lease && passed >= -k.deps.Policy.Margin {
+	if max(ticked, passed) <= v.lease && passed >= -k.deps.Policy.Margin {
 		return v, nil
 	}
-	if ticked <= k.deps.Policy.Lease {
+	if ticked <= v.lease {
 		select {
 		case k.asleep <- struct{}{}:
 		default:
@@ -170,6 +173,7 @@ func (k *Keeper) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read key ring: %w", err)
 	}
+	v.lease = min(k.deps.Policy.Lease, ring.servedUntil(k.deps.Policy).Sub(ring.At))
 	k.view.Store(v)
 	k.ended = mine
 	return nil

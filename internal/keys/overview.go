@@ -14,9 +14,9 @@ const CountedTokens = 10_000
 
 // Overview is the ring as its operator sees it.
 type Overview struct {
-	Now          time.Time // by the store's clock
-	SafeToRotate time.Time // from then on; Now: at once
-	Policy       Policy
+	Now          time.Time  // by the store's clock
+	SafeToRotate time.Time  // from then on; Now: at once
+	Policy       Policy     // with what other replicas answer, or have answered lately
 	Keys         []Forecast // by CreatedAt, then ID
 }
 
@@ -40,7 +40,7 @@ func (k *Keeper) Overview(ctx context.Context) (Overview, error) {
 		return Overview{}, fmt.Errorf("count signed tokens: %w", err)
 	}
 	r := k.view.Load().ring
-	return forecast(r, signed, r.At, k.deps.Policy), nil
+	return forecast(r, signed, r.At, k.deps.Policy.widened(r)), nil
 }
 
 // forecast is a function of its arguments and nothing else.

@@ -47,6 +47,14 @@ type Ring struct {
 	Version int64     // moves with every change
 	At      time.Time // the store's clock at the reading, by which everything about keys is decided: it is the same for every replica
 	Keys    []Key     // by CreatedAt, then ID
+	Served  []Served  // by MaxAge, then Lease
+}
+
+// Served is how some replica may answer: with a key set that may be kept for MaxAge, from a copy of the ring that is up to Lease old, until
+// Until at the latest.
+type Served struct {
+	MaxAge, Lease time.Duration
+	Until         time.Time // by the store's clock
 }
 
 // Change is one step of one key.
@@ -94,6 +102,8 @@ type Store interface {
 	// to wait for: no date is older than its commit by more than LongestChange, or m2m.ErrUnavailable and nothing was changed. Of a key
 	// that is there its state and dates change, nothing else: its sealed half may have been sealed anew since the ring was read.
 	ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []Change) error
+	// ServeKeySet records that a replica may answer so (Served) until life from now, by the store's clock, unless a later time stands there.
+	ServeKeySet(ctx context.Context, maxAge, lease, life time.Duration) error
 	// SignedTokens counts the living tokens of every key that has any, by an index, and no further than most each.
 	SignedTokens(ctx context.Context, most int64) (map[m2m.KeyID]Signed, error)
 }

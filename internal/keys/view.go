@@ -15,7 +15,8 @@ import (
 // view is the ring as a replica holds it in memory, with what follows from it built once. It is never changed, only replaced.
 type view struct {
 	ring     Ring
-	readAt   time.Time // when the reading of the ring began, not when it ended
+	readAt   time.Time     // when the reading of the ring began, not when it ended
+	lease    time.Duration // how old this view may become
 	public   map[m2m.KeyID]ed25519.PublicKey
 	document Document
 

@@ -33,7 +33,7 @@ func (keyRow) TableName() string { return "signing_keys" }
 // instance yet, which the ring belongs to.
 func (d *DB) Ring(ctx context.Context) (keys.Ring, error) {
 	var ring keys.Ring
-	err := d.inSnapshot(ctx, "read the signing keys", func(tx *gorm.DB) error {
+	err := d.inSnapshot(ctx, "read the signing keys", func(tx *gorm.DB) (err error) {
 		var heads []struct{ RingVersion, At int64 }
 		if err := tx.Raw("SELECT ring_version, " + d.dialect.now + " AS at FROM instance").Find(&heads).Error; err != nil {
 			return err
@@ -48,6 +48,9 @@ func (d *DB) Ring(ctx context.Context) (keys.Ring, error) {
 		ring = keys.Ring{Version: heads[0].RingVersion, At: fromMillis(heads[0].At), Keys: make([]keys.Key, len(rows))}
 		for i, r := range rows {
 			ring.Keys[i] = r.key()
+		}
+		if ring.Served, err = readServed(tx); err != nil {
+			return err
 		}
 		return readSignedUntil(tx, ring.Keys)
 	})

@@ -24,6 +24,7 @@ func keyPromises() []promise {
 		{"OfManyEqualStepsOneIsTaken", ofManyEqualStepsOneIsTaken},
 		{"EveryStepOfAKeyIsAudited", everyStepOfAKeyIsAudited},
 		{"EveryStepIsDatedByTheStoresClock", everyStepIsDatedByTheStoresClock},
+		{"WhatIsServedStandsForAsLongAsWasSaid", whatIsServedStands},
 	}
 }
 
@@ -46,7 +47,7 @@ func wantsRing(t *testing.T, s Stores, want keys.Ring) {
 	t.Helper()
 	got, err := s.Ring(t.Context())
 	must(t, err)
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreTypes(time.Time{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreTypes(time.Time{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -171,5 +172,40 @@ func everyStepIsDatedByTheStoresClock(t *testing.T, s Stores) {
 			}
 		}
 		dates = append(dates, all[i])
+	}
+}
+
+// R39
+func whatIsServedStands(t *testing.T, s Stores) {
+	t.Helper()
+	must(t, s.CreateInstance(t.Context(), anInstance()))
+	serve := func(maxAge, lease, life time.Duration) (before, after keys.Ring) {
+		t.Helper()
+		before, err := s.Ring(t.Context())
+		must(t, err)
+		must(t, s.ServeKeySet(t.Context(), maxAge, lease, life))
+		after, err = s.Ring(t.Context())
+		must(t, err)
+		return before, after
+	}
+	within := func(until, before, after time.Time, life time.Duration) {
+		t.Helper()
+		if until.Before(before.Add(life)) || until.After(after.Add(life)) {
+			t.Errorf("for %s between %s and %s it stands until %s", life, before, after, until)
+		}
+	}
+	_, first := serve(time.Hour, time.Minute, time.Hour)
+	before, after := serve(time.Hour, time.Second, 2*time.Hour)
+	if len(after.Served) != 2 || after.Served[0].Lease != time.Second || after.Served[1] != first.Served[0] || after.Served[1].MaxAge != time.Hour {
+		t.Fatalf("two pairs: %+v", after.Served)
+	}
+	within(after.Served[0].Until, before.At, after.At, 2*time.Hour)
+	if _, sooner := serve(time.Hour, time.Second, time.Minute); !cmp.Equal(sooner.Served, after.Served) {
+		t.Errorf("a shorter time cuts a longer one: %+v", sooner.Served)
+	}
+	before, later := serve(time.Hour, time.Second, 3*time.Hour)
+	within(later.Served[0].Until, before.At, later.At, 3*time.Hour)
+	if len(later.Served) != 2 || later.Version != 0 {
+		t.Errorf("%+v", later)
 	}
 }

@@ -92,15 +92,16 @@ func (i *Issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // memory keeps a ring as the contract of keys.Store says, for one process.
 type memory struct {
-	now  func() time.Time
-	mu   sync.Mutex
-	ring keys.Ring
+	now    func() time.Time
+	mu     sync.Mutex
+	ring   keys.Ring
+	served []keys.Served
 }
 
 func (m *memory) Ring(context.Context) (keys.Ring, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return keys.Ring{Version: m.ring.Version, At: m.now().UTC(), Keys: slices.Clone(m.ring.Keys)}, nil
+	return keys.Ring{Version: m.ring.Version, At: m.now().UTC(), Keys: slices.Clone(m.ring.Keys), Served: m.served}, nil
 }
 
 func (m *memory) ChangeRing(_ context.Context, _ m2m.Actor, was int64, changes []keys.Change) error {
@@ -124,6 +125,13 @@ func (m *memory) ChangeRing(_ context.Context, _ m2m.Actor, was int64, changes [
 	}
 	slices.SortFunc(next, func(a, b keys.Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) })
 	m.ring = keys.Ring{Version: was + 1, Keys: next}
+	return nil
+}
+
+func (m *memory) ServeKeySet(_ context.Context, maxAge, lease, life time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.served = []keys.Served{{MaxAge: maxAge, Lease: lease, Until: m.now().Add(life)}} // one process, one policy
 	return nil
 }
 
