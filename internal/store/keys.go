@@ -75,6 +75,9 @@ func (d *DB) ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []
 		if err := d.notIdle(tx); err != nil {
 			return err
 		}
+		if err := d.inTurn(tx); err != nil {
+			return err
+		}
 		moved := tx.Model(&instanceRow{}).Where("singleton = 1 AND ring_version = ?", was).Update("ring_version", was+1)
 		if moved.Error != nil {
 			return moved.Error

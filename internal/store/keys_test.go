@@ -12,6 +12,7 @@ import (
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
 	"github.com/dualmint/dualmint/internal/storetest"
+	"github.com/dualmint/dualmint/internal/tokens"
 )
 
 const testKid = m2m.KeyID("kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk")
@@ -105,5 +106,51 @@ func waits[T any](t *testing.T, h storetest.Hot, n int64, ended <-chan T) {
 			t.Fatalf("it did not wait: %v", answer)
 		case <-time.After(time.Millisecond):
 		}
+	}
+}
+
+// R41: whoever comes after a change of the ring waits behind it, however many share the key at that moment: a compromise is not held up
+// by those who come later.
+func TestNobodyOvertakesAChangeOfTheRing(t *testing.T) {
+	d := withInstance(t, both()["postgres"](t))
+	population(t, d, 4, 4)
+	if err := d.ChangeRing(t.Context(), operator, 0, []keys.Change{{Key: newKey(keys.Active)}}); err != nil {
+		t.Fatal(err)
+	}
+	h := hot(t, d)
+	ahead := d.gorm.Begin() // a record that is under way
+	for _, statement := range []string{signInTurnSQL, "SELECT kid FROM signing_keys WHERE state = 'active' FOR SHARE"} {
+		if err := ahead.Exec(statement).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	changed := make(chan error, 1)
+	go func() {
+		changed <- d.ChangeRing(t.Context(), operator, 1, []keys.Change{{Key: newKey(keys.Compromised), From: keys.Active}})
+	}()
+	waits(t, h, 1, changed)
+	n := newToken("x")
+	n.Format, n.Hash, n.KeyID = m2m.JWT, secret.Hash{}, testKid
+	type answer struct {
+		errs []error
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		errs, err := d.RecordTokens(t.Context(), []tokens.NewRecord{n})
+		answered <- answer{errs, err}
+	}()
+	waits(t, h, 2, answered)
+	if errs, err := d.RecordTokens(t.Context(), []tokens.NewRecord{newToken("y")}); err != nil || errs[0] != nil {
+		t.Errorf("an opaque token has nothing to wait for: %v, %v", errs, err)
+	}
+	if err := ahead.Commit().Error; err != nil {
+		t.Fatal(err)
+	}
+	if err := <-changed; err != nil {
+		t.Errorf("the change: %v", err)
+	}
+	if a := <-answered; a.err != nil || !errors.Is(a.errs[0], m2m.ErrKeyNotActive) {
+		t.Errorf("whoever came after it: %v, %v", a.errs, a.err)
 	}
 }
