@@ -74,7 +74,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 		Machines: machines.New(register{db, hot}, sealer, p.now),
 		Tokens: tokens.New(tokens.Deps{
 			Store: db, Hot: hot, Finder: db, Opaque: opaque.New(),
-			JWT:    jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now}),
+			JWT:    jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now, Recheck: keeper.Recheck}),
 			Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
 		}),
 		Usage: usage.New(db, c.prices), Audit: db, Keys: keeper,

@@ -28,7 +28,10 @@ type Keeper struct {
 	deps Deps
 	view atomic.Pointer[view] // nil: nothing read yet
 
-	asleep  chan struct{} // tells Run that the process was suspended; holds one word
+	asleep     chan struct{} // tells Run that the process was suspended; holds one word
+	rechecking chan struct{} // holds one token: whoever takes it may read the ring for an unknown kid
+	failedAt   time.Time     // when that last failed; belongs to whoever rechecks
+
 	reading chan struct{} // holds one token: whoever takes it reads the ring
 	begun   atomic.Uint64 // readings begun; raised by whoever reads
 	ended   uint64        // the last one that succeeded; belongs to whoever reads
@@ -39,7 +42,7 @@ func New(d Deps) *Keeper {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Keeper{deps: d, asleep: make(chan struct{}, 1), reading: make(chan struct{}, 1)}
+	return &Keeper{deps: d, asleep: make(chan struct{}, 1), rechecking: make(chan struct{}, 1), reading: make(chan struct{}, 1)}
 }
 
 // Start reads the ring and makes what is missing: on the first start of all one active and one announced key. It fails closed:
@@ -137,7 +140,7 @@ func (k *Keeper) fresh() (*view, error) {
 		return nil, fmt.Errorf("key ring not read yet: %w", m2m.ErrUnavailable)
 	}
 	now := k.deps.Now()
-	ticked, passed := v.age(now)
+	ticked, passed := elapsed(v.readAt, now)
 	if max(ticked, passed) <= v.lease && passed >= -k.deps.Policy.Margin {
 		return v, nil
 	}

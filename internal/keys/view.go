@@ -25,10 +25,10 @@ type view struct {
 	sealed  error // why the active key does not open; publishing goes on without it
 }
 
-// age tells how old the view is: by the monotonic clock, which stands still while a machine is suspended, and by the wall clock, which can
-// be set. They agree unless one of that happened.
-func (v *view) age(now time.Time) (ticked, passed time.Duration) {
-	return now.Sub(v.readAt), now.Round(0).Sub(v.readAt.Round(0))
+// elapsed tells how much time has passed: by the monotonic clock, which stands still while a machine is suspended, and by the wall clock,
+// which can be set. They agree unless one of that happened.
+func elapsed(since, now time.Time) (ticked, passed time.Duration) {
+	return now.Sub(since), now.Round(0).Sub(since.Round(0))
 }
 
 // newView builds a view, or takes over from the old one what an unchanged ring gives again. It refuses a ring in which a published key
