@@ -88,6 +88,18 @@ func TestUnknownKidsCostAReadingNowAndThen(t *testing.T) {
 	})
 }
 
+// slowly is a store that takes a while, or until its caller gives up.
+type slowly struct{ *fakeStore }
+
+func (s slowly) Ring(ctx context.Context) (Ring, error) {
+	select {
+	case <-ctx.Done():
+		return Ring{}, ctx.Err()
+	case <-time.After(200 * time.Millisecond):
+		return s.fakeStore.Ring(ctx)
+	}
+}
+
 // I6, R58: while the store cannot be read an unknown kid is neither good nor bad; nobody waits longer than a second for that, and nobody's
 // hanging up is another one's answer.
 func TestAnUnknownKidThatCannotBeLookedForIsNotRefused(t *testing.T) {
@@ -124,8 +136,7 @@ func TestAnUnknownKidThatCannotBeLookedForIsNotRefused(t *testing.T) {
 		wg.Wait()
 
 		time.Sleep(time.Second)
-		k.deps.Store = s
-		s.set(func(s *fakeStore) { s.whileReading = func() { time.Sleep(100 * time.Millisecond) } })
+		k.deps.Store = slowly{s}
 		hasty, hangUp := context.WithCancel(t.Context())
 		wg.Go(func() { _ = k.Recheck(hasty, "random") })
 		synctest.Wait()
