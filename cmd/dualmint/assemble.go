@@ -70,7 +70,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 		s.grouped = tokens.NewGrouped(db, tokens.GroupOptions{Workers: c.Writers, MaxQueue: maxQueue}, p.now)
 		hot = s.grouped
 	}
-	signed := jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now})
+	signed := jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now, Recheck: keeper.Recheck})
 	s.door.handler = httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
 		Machines: machines.New(register{db, hot}, sealer, p.now),
 		Tokens: tokens.New(tokens.Deps{

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
 )
 
 // A database that was put back to an older schema is no place to send requests to; one that a newer replica has migrated still is, until that
@@ -40,6 +42,40 @@ func TestReadyLooksAtTheSchema(t *testing.T) {
 	clock, broken = clock.Add(schemaAge), errors.New("no connection")
 	if err := s.check(t.Context()); !errors.Is(err, broken) {
 		t.Errorf("a version that cannot be read: %v", err)
+	}
+}
+
+// R43: a replica whose copy of the signing keys is too old to be served says that it is not ready. (Its clock is off by as much here, which
+// is another reason, and looks otherwise.)
+func TestAReplicaWithAnOldCopyOfTheRingIsNotReady(t *testing.T) {
+	var ahead time.Duration
+	p := &program{
+		environ: []string{"DUALMINT_LOG_LEVEL=error"}, dir: t.TempDir(), in: strings.NewReader(""), out: new(shared), err: new(shared),
+		now: func() time.Time { return time.Now().Add(ahead) },
+	}
+	c, err := p.loadSettings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.EnsureKeys(); err != nil {
+		t.Fatal(err)
+	}
+	logger := slog.New(slog.DiscardHandler)
+	s, err := p.assemble(t.Context(), c, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		ahead = 0
+		if err := s.db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := s.ready(t.Context()); err != nil {
+		t.Fatalf("right after the start: %v", err)
+	}
+	if ahead = c.keyPolicy.Lease + time.Minute; !errors.Is(s.ready(t.Context()), m2m.ErrUnavailable) {
+		t.Error("with an old copy of the ring: ready, or for want of something else")
 	}
 }
 

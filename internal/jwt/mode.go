@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,12 +21,15 @@ type Signer interface {
 	Signer(ctx context.Context) (m2m.KeyID, ed25519.PrivateKey, error)
 }
 
-// Deps is what the issuer's JWT mode needs. All of it is required.
+// Deps is what the issuer's JWT mode needs. All of it is required but Recheck.
 type Deps struct {
 	Issuer     string // iss: visible ASCII without quotes and backslashes, as every URL is
 	Signer     Signer
 	PublicKeys PublicKeys
 	Now        func() time.Time
+	// Recheck is asked about a kid that PublicKeys does not know, before the token is refused for it. nil: PublicKeys is now as good as
+	// any answer can be, and is asked once more. Any error means "cannot tell now". Without it, PublicKeys is always that good.
+	Recheck func(ctx context.Context, kid m2m.KeyID) error
 }
 
 // replicaSkew is how far in the future the issuer's own check lets a token begin: replicas that are ready differ by at most 2 s from the
@@ -37,11 +41,12 @@ type Mode struct {
 	issuer   string
 	signer   Signer
 	verifier *Verifier
+	recheck  func(ctx context.Context, kid m2m.KeyID) error
 }
 
 // New gives the JWT mode. With an issuer that cannot be one it mints nothing and refuses everything.
 func New(d Deps) *Mode {
-	return &Mode{issuer: d.Issuer, signer: d.Signer, verifier: newVerifier(d.Issuer, d.PublicKeys, d.Now, 0, replicaSkew)}
+	return &Mode{issuer: d.Issuer, signer: d.Signer, recheck: d.Recheck, verifier: newVerifier(d.Issuer, d.PublicKeys, d.Now, 0, replicaSkew)}
 }
 
 // Mint signs a grant. m2m.ErrTooLarge: it does not fit MaxLength. A grant that no token of ours may say is an error that is a
@@ -108,9 +113,16 @@ func (m *Mode) payload(g m2m.Grant) ([]byte, error) {
 	return text, nil
 }
 
-// Read checks a token as Verifier.VerifyAnyReceiver does, and gives what the database must find it by.
-func (m *Mode) Read(_ context.Context, b secret.Text) (m2m.Presented, error) {
+// Read checks a token as Verifier.VerifyAnyReceiver does, and gives what the database must find it by. A kid that is not known may be
+// one that another replica signs with already (I6): Recheck tells.
+func (m *Mode) Read(ctx context.Context, b secret.Text) (m2m.Presented, error) {
 	v, err := m.verifier.VerifyAnyReceiver(b)
+	if unknown, ok := errors.AsType[*UnknownKeyError](err); ok && m.recheck != nil {
+		if err := m.recheck(ctx, unknown.KeyID); err != nil {
+			return m2m.Presented{}, fmt.Errorf("find the key of a token: %w", err)
+		}
+		v, err = m.verifier.VerifyAnyReceiver(b)
+	}
 	if err != nil {
 		return m2m.Presented{}, err
 	}

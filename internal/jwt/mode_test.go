@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
 )
 
 // R22, R23: the wire contract's header and claims, to the byte.
@@ -168,5 +170,48 @@ func TestReadGivesWhatTheDatabaseFindsItBy(t *testing.T) {
 	nobody.Scopes = nil
 	if _, err := modeAt(start).Read(context.Background(), mint(t, nobody)); err != nil {
 		t.Errorf("a token without scopes: %v", err)
+	}
+}
+
+// I6: a kid that is not known is looked for before the token is refused; when that is not possible, the token is neither good nor bad.
+func TestReadLooksForAnUnknownKey(t *testing.T) {
+	r := newRing()
+	var asked []m2m.KeyID
+	var answer func() error
+	m := New(Deps{Issuer: issuer, Signer: r, PublicKeys: r, Now: at(start), Recheck: func(_ context.Context, kid m2m.KeyID) error {
+		asked = append(asked, kid)
+		return answer()
+	}})
+	minted, err := m.Mint(t.Context(), goodGrant())
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := r.public
+	for _, c := range []struct {
+		name   string
+		answer func() error
+		want   error
+	}{
+		{"it is found", func() error { r.public = public; return nil }, nil},
+		{"there is none", func() error { return nil }, m2m.ErrRefused},
+		{"cannot tell", func() error { return m2m.ErrUnavailable }, m2m.ErrUnavailable},
+	} {
+		r.public, asked, answer = nil, nil, c.answer
+		got, err := m.Read(t.Context(), minted.Bearer)
+		if !errors.Is(err, c.want) || c.want != m2m.ErrRefused && errors.Is(err, m2m.ErrRefused) || (err == nil) != (got.ID == tokenID) {
+			t.Errorf("%s: %+v, %v", c.name, got, err)
+		}
+		if !slices.Equal(asked, []m2m.KeyID{testKid}) {
+			t.Errorf("%s: looked for %v", c.name, asked)
+		}
+	}
+	r.public, asked = public, nil
+	forged := []byte(minted.Bearer)
+	forged[len(forged)-10] ^= 1
+	for _, token := range []secret.Text{minted.Bearer, secret.Text(forged), "a.b.c"} {
+		_, _ = m.Read(t.Context(), token)
+	}
+	if len(asked) != 0 {
+		t.Errorf("looked for %v, which is known or nothing", asked)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 )
@@ -15,8 +14,8 @@ const attempts = 10
 
 // tend reads the ring and takes the steps that are due.
 func (k *Keeper) tend(ctx context.Context) error {
-	return k.change(ctx, m2m.Actor{Kind: m2m.System}, func(r Ring, now time.Time, _ bool) ([]Step, error) {
-		return Plan(r, now, k.deps.Policy), nil
+	return k.change(ctx, m2m.Actor{Kind: m2m.System}, func(r Ring, _ bool) ([]Step, error) {
+		return Plan(r, r.At, k.deps.Policy.widened(r)), nil
 	})
 }
 
@@ -32,7 +31,7 @@ type Rotation struct {
 // key to retire. If another replica rotates in the same instant, its rotation is this one.
 func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, how Rotation) error {
 	var was []Key
-	return k.change(ctx, by, func(r Ring, now time.Time, again bool) ([]Step, error) {
+	return k.change(ctx, by, func(r Ring, again bool) ([]Step, error) {
 		active := r.in(Active)
 		if again && !sameKeys(was, active) {
 			return nil, nil
@@ -41,7 +40,7 @@ func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, how Rotation) error {
 		if how.Retire != "" && (len(active) == 0 || active[0].ID != how.Retire) {
 			return nil, r.knows(how.Retire)
 		}
-		return planRotation(r, now, k.deps.Policy, how.Force)
+		return planRotation(r, r.At, k.deps.Policy.widened(r), how.Force)
 	})
 }
 
@@ -49,24 +48,24 @@ func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, how Rotation) error {
 // this returns, and offline at the latest Policy.ForgottenAfter later (R41). If it was the one that signs, the announced key takes its
 // place. Again: nothing changes. m2m.ErrNotFound: there is no such key.
 func (k *Keeper) Compromise(ctx context.Context, by m2m.Actor, kid m2m.KeyID) error {
-	return k.change(ctx, by, func(r Ring, _ time.Time, _ bool) ([]Step, error) {
+	return k.change(ctx, by, func(r Ring, _ bool) ([]Step, error) {
 		return planCompromise(r, kid)
 	})
 }
 
-// change reads the ring, asks decide what to do, and does it if the ring is still the same; if not, it begins again, and says so.
-func (k *Keeper) change(ctx context.Context, by m2m.Actor, decide func(r Ring, now time.Time, again bool) ([]Step, error)) error {
+// change reads the ring, asks decide what to do, and does it if the ring is still the same; if not, it begins again, and says so. The
+// clock that decides is the store's, which the ring carries: a replica whose own clock is wrong moves nothing before its time.
+func (k *Keeper) change(ctx context.Context, by m2m.Actor, decide func(r Ring, again bool) ([]Step, error)) error {
 	for attempt := range attempts {
 		if err := k.Refresh(ctx); err != nil {
 			return err
 		}
 		ring := k.view.Load().ring
-		now := k.deps.Now().UTC().Truncate(time.Millisecond)
-		steps, err := decide(ring, now, attempt > 0)
+		steps, err := decide(ring, attempt > 0)
 		if err != nil || len(steps) == 0 {
 			return err
 		}
-		changes, err := k.prepare(ring, steps, now)
+		changes, err := k.prepare(ring, steps)
 		if err != nil {
 			return err
 		}
@@ -83,10 +82,10 @@ func (k *Keeper) change(ctx context.Context, by m2m.Actor, decide func(r Ring, n
 }
 
 // prepare turns steps into changes, making the keys that are to be new.
-func (k *Keeper) prepare(r Ring, steps []Step, now time.Time) ([]Change, error) {
+func (k *Keeper) prepare(r Ring, steps []Step) ([]Change, error) {
 	changes := make([]Change, 0, len(steps))
 	for _, s := range steps {
-		key, err := k.stepped(r, s, now)
+		key, err := k.stepped(r, s)
 		if err != nil {
 			return nil, err
 		}
@@ -95,13 +94,14 @@ func (k *Keeper) prepare(r Ring, steps []Step, now time.Time) ([]Change, error) 
 	return changes, nil
 }
 
-func (k *Keeper) stepped(r Ring, s Step, now time.Time) (Key, error) {
+func (k *Keeper) stepped(r Ring, s Step) (Key, error) {
 	if s.Key == "" {
-		return makeKey(k.deps.Sealer, s.To, now)
+		return makeKey(k.deps.Sealer, s.To)
 	}
 	for _, key := range r.Keys {
 		if key.ID == s.Key {
-			return key.moved(s.To, now), nil
+			key.State = s.To
+			return key, nil
 		}
 	}
 	return Key{}, fmt.Errorf("change key ring: no key %s", s.Key)

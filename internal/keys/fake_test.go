@@ -19,13 +19,18 @@ var errStore = errors.New("the database is away")
 
 // fakeStore keeps a ring as the contract of Store says, and checks each change as the database does.
 type fakeStore struct {
-	mu     sync.Mutex
-	ring   Ring
-	audit  []string // actor kind, state, kid
-	reads  int
-	broken bool // nothing works
-	signed map[m2m.KeyID]Signed
+	mu       sync.Mutex
+	now      func() time.Time // its own clock; nil: time.Now
+	ring     Ring
+	audit    []string // actor kind, state, kid
+	reads    int
+	served   []Served
+	broken   bool // nothing works
+	readOnly bool
+	signed   map[m2m.KeyID]Signed
 
+	slow         func()       // runs inside ChangeRing, before anything is looked at
+	afterDating  func()       // runs inside ChangeRing, between the dating and the commit
 	beforeCommit error        // fails the next change; nothing happened
 	afterCommit  error        // fails the next change, which happened
 	whileReading func()       // runs inside Ring, after the snapshot is taken
@@ -35,7 +40,7 @@ type fakeStore struct {
 func (s *fakeStore) Ring(context.Context) (Ring, error) {
 	s.mu.Lock()
 	s.reads++
-	ring := Ring{Version: s.ring.Version, Keys: slices.Clone(s.ring.Keys)}
+	ring := Ring{Version: s.ring.Version, At: s.clock(), Keys: slices.Clone(s.ring.Keys), Served: s.served}
 	broken, hook := s.broken, s.whileReading
 	s.mu.Unlock()
 	if hook != nil {
@@ -48,6 +53,13 @@ func (s *fakeStore) Ring(context.Context) (Ring, error) {
 }
 
 func (s *fakeStore) ChangeRing(_ context.Context, by m2m.Actor, was int64, changes []Change) error {
+	if hook := s.hook(func(s *fakeStore) func() { return s.slow }); hook != nil {
+		hook()
+	}
+	at := s.clock()
+	if hook := s.hook(func(s *fakeStore) func() { return s.afterDating }); hook != nil {
+		hook()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken {
@@ -65,9 +77,9 @@ func (s *fakeStore) ChangeRing(_ context.Context, by m2m.Actor, was int64, chang
 		i := slices.IndexFunc(next, func(k Key) bool { return k.ID == c.Key.ID })
 		switch {
 		case c.From == "" && i < 0:
-			next = append(next, c.Key)
+			next = append(next, c.Dated(at))
 		case c.From != "" && i >= 0 && next[i].State == c.From:
-			next[i] = c.Key
+			next[i] = c.Dated(at)
 		default:
 			return fmt.Errorf("impossible change of %s from %q to %q", c.Key.ID, c.From, c.Key.State)
 		}
@@ -84,6 +96,31 @@ func (s *fakeStore) ChangeRing(_ context.Context, by m2m.Actor, was int64, chang
 	err := s.afterCommit
 	s.afterCommit = nil
 	return err
+}
+
+func (s *fakeStore) ServeKeySet(_ context.Context, maxAge, lease, life time.Duration) error {
+	until := s.clock().Add(life)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken || s.readOnly {
+		return errStore
+	}
+	s.served = slices.DeleteFunc(slices.Clone(s.served), func(v Served) bool { return v.MaxAge == maxAge && v.Lease == lease })
+	s.served = append(s.served, Served{maxAge, lease, until})
+	return nil
+}
+
+func (s *fakeStore) hook(which func(*fakeStore) func()) func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return which(s)
+}
+
+func (s *fakeStore) clock() time.Time {
+	if s.now == nil {
+		return time.Now().UTC()
+	}
+	return s.now().UTC()
 }
 
 func (s *fakeStore) set(change func(*fakeStore)) {

@@ -18,8 +18,8 @@ type Deps struct {
 	Store  Store
 	Sealer *secret.Sealer
 	Policy Policy
-	Now    func() time.Time
-	Logger *slog.Logger // nil: failures of Run show as a key set that is not served, and nowhere else
+	Now    func() time.Time // for the age of the copy in memory; dates are the store's
+	Logger *slog.Logger     // nil: failures of Run show as a key set that is not served, and nowhere else
 }
 
 // Keeper holds the ring in memory, keeps it fresh and moves it on. Every replica has one; they meet in the store only. Safe for
@@ -27,6 +27,10 @@ type Deps struct {
 type Keeper struct {
 	deps Deps
 	view atomic.Pointer[view] // nil: nothing read yet
+
+	asleep     chan struct{} // tells Run that the process was suspended; holds one word
+	rechecking chan struct{} // holds one token: whoever takes it may read the ring for an unknown kid
+	failedAt   time.Time     // when that last failed; belongs to whoever rechecks
 
 	reading chan struct{} // holds one token: whoever takes it reads the ring
 	begun   atomic.Uint64 // readings begun; raised by whoever reads
@@ -38,7 +42,7 @@ func New(d Deps) *Keeper {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Keeper{deps: d, reading: make(chan struct{}, 1)}
+	return &Keeper{deps: d, asleep: make(chan struct{}, 1), rechecking: make(chan struct{}, 1), reading: make(chan struct{}, 1)}
 }
 
 // Start reads the ring and makes what is missing: on the first start of all one active and one announced key. It fails closed:
@@ -46,6 +50,9 @@ func New(d Deps) *Keeper {
 func (k *Keeper) Start(ctx context.Context) error {
 	if err := k.deps.Policy.Validate(); err != nil {
 		return err
+	}
+	if err := k.serve(ctx); err != nil {
+		return fmt.Errorf("start key ring: %w", err)
 	}
 	if err := k.tend(ctx); err != nil {
 		return fmt.Errorf("start key ring: %w", err)
@@ -61,20 +68,25 @@ func (k *Keeper) Start(ctx context.Context) error {
 }
 
 // Run re-reads the ring at the policy's interval and takes the steps that are due, until ctx ends. A failure is logged and tried again
-// after a tenth of the interval; if that goes on for a lease, the keeper stops answering.
+// after a tenth of the interval; if that goes on for a lease, the keeper stops answering. After a suspension, which timers do not see, it
+// reads at once.
 func (k *Keeper) Run(ctx context.Context) error {
 	next := time.NewTimer(k.deps.Policy.Refresh)
 	defer next.Stop()
+	asleep := k.asleep
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-next.C:
+		case <-asleep:
 		}
 		wait := k.deps.Policy.Refresh
+		asleep = k.asleep
 		if err := k.tendInTime(ctx); err != nil && ctx.Err() == nil {
 			k.deps.Logger.WarnContext(ctx, "tending the signing keys failed", "error", err)
 			wait /= 10
+			asleep = nil // it is known, and would be told by every request
 		}
 		next.Reset(wait)
 	}
@@ -84,7 +96,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 func (k *Keeper) tendInTime(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, (k.deps.Policy.Lease-k.deps.Policy.Refresh)/2)
 	defer cancel()
-	return k.tend(bounded)
+	return errors.Join(k.tend(bounded), k.serve(bounded))
 }
 
 // JWKS gives the key set. m2m.ErrUnavailable: the copy of the ring is older than the lease, and an old set could miss a key or
@@ -127,10 +139,18 @@ func (k *Keeper) fresh() (*view, error) {
 	if v == nil {
 		return nil, fmt.Errorf("key ring not read yet: %w", m2m.ErrUnavailable)
 	}
-	if k.deps.Now().Sub(v.readAt) > k.deps.Policy.Lease {
-		return nil, fmt.Errorf("copy of the key ring too old: %w", m2m.ErrUnavailable)
+	now := k.deps.Now()
+	ticked, passed := elapsed(v.readAt, now)
+	if max(ticked, passed) <= v.lease && passed >= -k.deps.Policy.Margin {
+		return v, nil
 	}
-	return v, nil
+	if ticked <= v.lease {
+		select {
+		case k.asleep <- struct{}{}:
+		default:
+		}
+	}
+	return nil, fmt.Errorf("copy of the key ring too old: %w", m2m.ErrUnavailable)
 }
 
 // Refresh reads the ring anew. Callers who come while a reading is under way share the next one: what they see began after they
@@ -156,6 +176,7 @@ func (k *Keeper) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read key ring: %w", err)
 	}
+	v.lease = min(k.deps.Policy.Lease, ring.servedUntil(k.deps.Policy).Sub(ring.At))
 	k.view.Store(v)
 	k.ended = mine
 	return nil

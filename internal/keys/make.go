@@ -5,13 +5,12 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/dualmint/dualmint/internal/secret"
 )
 
 // makeKey makes a new key pair; its private half leaves this function sealed only (R37).
-func makeKey(sealer *secret.Sealer, s State, now time.Time) (Key, error) {
+func makeKey(sealer *secret.Sealer, s State) (Key, error) {
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return Key{}, fmt.Errorf("make key: %w", err)
@@ -20,25 +19,7 @@ func makeKey(sealer *secret.Sealer, s State, now time.Time) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("name key: %w", err)
 	}
-	k := Key{ID: kid, Public: public, Sealed: sealer.Seal(SealPlace(kid), private.Seed()), CreatedAt: now}
-	return k.moved(s, now), nil
-}
-
-// moved gives the key in its next state, with the date of it.
-func (k Key) moved(to State, now time.Time) Key {
-	k.State = to
-	switch to {
-	case Announced:
-	case Active:
-		k.ActivatedAt = now
-	case Retiring:
-		k.RetiredAt = now
-	case Removed:
-		k.RemovedAt = now
-	case Compromised:
-		k.CompromisedAt = now
-	}
-	return k
+	return Key{ID: kid, State: s, Public: public, Sealed: sealer.Seal(SealPlace(kid), private.Seed())}, nil
 }
 
 // published tells whether verifiers are to have this key.

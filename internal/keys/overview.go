@@ -14,9 +14,9 @@ const CountedTokens = 10_000
 
 // Overview is the ring as its operator sees it.
 type Overview struct {
-	Now          time.Time
-	SafeToRotate time.Time // from then on; Now: at once
-	Policy       Policy
+	Now          time.Time  // by the store's clock
+	SafeToRotate time.Time  // from then on; Now: at once
+	Policy       Policy     // with what other replicas answer, or have answered lately
 	Keys         []Forecast // by CreatedAt, then ID
 }
 
@@ -39,7 +39,8 @@ func (k *Keeper) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, fmt.Errorf("count signed tokens: %w", err)
 	}
-	return forecast(k.view.Load().ring, signed, k.deps.Now().UTC(), k.deps.Policy), nil
+	r := k.view.Load().ring
+	return forecast(r, signed, r.At, k.deps.Policy.widened(r)), nil
 }
 
 // forecast is a function of its arguments and nothing else.
@@ -57,6 +58,7 @@ func forecast(r Ring, signed map[m2m.KeyID]Signed, now time.Time, p Policy) Over
 	} else {
 		next = latest(next, now.Add(p.AnnounceFor()))
 	}
+	next = latest(next, roomAt(r, p))
 	first := true
 	for i, k := range r.Keys {
 		f := Forecast{Key: k, Signed: signed[k.ID]}

@@ -3,6 +3,7 @@ package keys
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -17,27 +18,31 @@ type Step struct {
 // Plan tells what is due in the ring at now. It is a function of its arguments and nothing else, and what it gives is to be applied
 // in one commit and in its order: at no point of it do two keys sign. Applied, it leaves nothing due at the same now.
 func Plan(r Ring, now time.Time, p Policy) []Step {
-	var removals []Step
-	for _, k := range r.in(Retiring) {
-		if !now.Before(p.RemovableAt(k)) {
-			removals = append(removals, Step{k.ID, Retiring, Removed})
-		}
-	}
 	var steps []Step
 	announced := r.in(Announced)
 	active := r.in(Active)
-	room := r.published()-len(removals) < MaxPublished
 	switch {
 	case len(active) == 0:
 		steps, announced = promote(steps, announced)
-	case len(announced) > 0 && room && !now.Before(p.DueAt(active[0])) && !now.Before(p.ReadyAt(announced[0])):
+	case len(announced) > 0 && !now.Before(p.DueAt(active[0])) && !now.Before(p.ReadyAt(announced[0])) && !now.Before(roomAt(r, p)):
 		steps = append(steps, Step{active[0].ID, Active, Retiring})
 		steps, announced = promote(steps, announced)
 	}
 	if len(announced) == 0 {
 		steps = append(steps, Step{To: Announced})
 	}
-	return append(steps, removals...)
+	return append(steps, removals(r, now, p)...)
+}
+
+// removals are the steps of those keys that nothing needs any more.
+func removals(r Ring, now time.Time, p Policy) []Step {
+	var steps []Step
+	for _, k := range r.in(Retiring) {
+		if !now.Before(p.RemovableAt(k)) {
+			steps = append(steps, Step{k.ID, Retiring, Removed})
+		}
+	}
+	return steps
 }
 
 // ErrTooSoon is what every TooSoonError is.
@@ -57,7 +62,8 @@ func (e *TooSoonError) Error() string {
 // Is makes it an ErrTooSoon.
 func (e *TooSoonError) Is(target error) bool { return target == ErrTooSoon }
 
-// planRotation makes the announced key sign now. *TooSoonError: that would break verifiers, and force is not set.
+// planRotation makes the announced key sign now, and takes along what is due to be removed: it may be what makes room. *TooSoonError: that
+// would break verifiers, and force is not set.
 func planRotation(r Ring, now time.Time, p Policy, force bool) ([]Step, error) {
 	if soon := tooSoon(r, now, p); soon != nil && !force {
 		return nil, soon
@@ -66,34 +72,40 @@ func planRotation(r Ring, now time.Time, p Policy, force bool) ([]Step, error) {
 	for _, k := range r.in(Active) {
 		steps = append(steps, Step{k.ID, Active, Retiring})
 	}
-	return succeed(steps, r.in(Announced)), nil
+	return append(succeed(steps, r.in(Announced)), removals(r, now, p)...), nil
 }
 
 // tooSoon tells why and until when a rotation would break verifiers; nil: it would not.
 func tooSoon(r Ring, now time.Time, p Policy) *TooSoonError {
-	safe := now
+	soon := &TooSoonError{SafeFrom: now.Add(p.AnnounceFor()), Why: "the next key is not with every verifier yet"}
 	if announced := r.in(Announced); len(announced) > 0 {
-		safe = p.ReadyAt(announced[0])
-	} else {
-		safe = safe.Add(p.AnnounceFor())
+		soon.SafeFrom = p.ReadyAt(announced[0])
 	}
-	if now.Before(safe) {
-		return &TooSoonError{SafeFrom: safe, Why: "the next key is not with every verifier yet"}
+	if room := roomAt(r, p); room.After(soon.SafeFrom) {
+		soon = &TooSoonError{SafeFrom: room, Why: fmt.Sprintf("the key set holds %d keys, and verifiers take no more than %d", r.published(), MaxPublished)}
 	}
-	retiring := r.in(Retiring)
-	if len(retiring) == 0 || r.published() < MaxPublished {
+	if !now.Before(soon.SafeFrom) {
 		return nil
 	}
-	safe = p.RemovableAt(retiring[0])
-	for _, k := range retiring[1:] {
-		if at := p.RemovableAt(k); at.Before(safe) {
-			safe = at
-		}
+	return soon
+}
+
+// roomAt is from when on a rotation leaves no more than MaxPublished keys: when enough of those that retire may go. The zero time: there
+// is room. A rotation announces one key, unless there are several already.
+func roomAt(r Ring, p Policy) time.Time {
+	more := r.published() - MaxPublished
+	if len(r.in(Announced)) <= 1 {
+		more++
 	}
-	if !now.Before(safe) {
-		return nil // it is removed at the next look
+	var gone []time.Time
+	for _, k := range r.in(Retiring) {
+		gone = append(gone, p.RemovableAt(k))
 	}
-	return &TooSoonError{SafeFrom: safe, Why: fmt.Sprintf("the key set holds %d keys, and verifiers take no more", r.published())}
+	if more <= 0 || len(gone) == 0 {
+		return time.Time{}
+	}
+	slices.SortFunc(gone, time.Time.Compare)
+	return gone[min(more, len(gone))-1]
 }
 
 // planCompromise takes a key out of use, from whatever state. If it signed, the announced key that verifiers have the longest signs from

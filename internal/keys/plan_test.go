@@ -125,14 +125,16 @@ func drawRing(t *rapid.T) Ring {
 // applied takes one step as a store would, and refuses one that starts elsewhere than the key is.
 func applied(t interface{ Fatalf(string, ...any) }, r Ring, s Step, now time.Time) Ring {
 	if s.Key == "" {
-		k := Key{ID: m2m.KeyID(fmt.Sprint("new", len(r.Keys))), CreatedAt: now}
-		return Ring{Keys: append(r.Keys, k.moved(s.To, now))}
+		k := Key{ID: m2m.KeyID(fmt.Sprint("new", len(r.Keys))), State: s.To}
+		return Ring{Keys: append(r.Keys, Change{Key: k}.Dated(now))}
 	}
 	i := slices.IndexFunc(r.Keys, func(k Key) bool { return k.ID == s.Key })
 	if i < 0 || r.Keys[i].State != s.From {
 		t.Fatalf("a step from where no key is: %+v", s)
 	}
-	r.Keys[i] = r.Keys[i].moved(s.To, now)
+	k := r.Keys[i]
+	k.State = s.To
+	r.Keys[i] = Change{Key: k, From: s.From}.Dated(now)
 	return r
 }
 
@@ -188,16 +190,22 @@ func TestPlanCompromiseTakesAKeyOutOfAnyState(t *testing.T) {
 	}
 }
 
-// R32: a set that verifiers would refuse for its size is not published by itself, and by hand only when forced.
-func TestNoRotationMakesTheKeySetTooLarge(t *testing.T) {
-	p := testPolicy
-	keys := []Key{activeAt(epoch), announcedAt("b", epoch)}
-	for i := range MaxPublished - len(keys) {
-		k := retiringAt(epoch.Add(p.Period + time.Duration(i)*time.Minute))
+// fullRing publishes n keys, all but two of which retired one minute after the other, the first of them at retired. The announced key was
+// announced at announced.
+func fullRing(n int, retired, announced time.Time) Ring {
+	keys := []Key{activeAt(epoch), announcedAt("b", announced)}
+	for i := range n - len(keys) {
+		k := retiringAt(retired.Add(time.Duration(i) * time.Minute))
 		k.ID = m2m.KeyID(fmt.Sprint("r", i))
 		keys = append(keys, k)
 	}
-	full, now, roomFrom := ringOf(keys...), epoch.Add(p.Period+time.Hour), epoch.Add(p.Period+p.RetireFor())
+	return ringOf(keys...)
+}
+
+// R32: a set that verifiers would refuse for its size is not published by itself, and by hand only when forced. What may go goes along.
+func TestNoRotationMakesTheKeySetTooLarge(t *testing.T) {
+	p := testPolicy
+	full, now, roomFrom := fullRing(MaxPublished, epoch.Add(p.Period), epoch), epoch.Add(p.Period+time.Hour), epoch.Add(p.Period+p.RetireFor())
 	if steps := Plan(full, now, p); len(steps) != 0 {
 		t.Errorf("%v", steps)
 	}
@@ -208,10 +216,87 @@ func TestNoRotationMakesTheKeySetTooLarge(t *testing.T) {
 	if _, err := planRotation(full, now, p, true); err != nil {
 		t.Errorf("forced: %v", err)
 	}
-	if _, err := planRotation(full, roomFrom, p, false); err != nil {
-		t.Errorf("when the first may go: %v", err)
+	rotation := []Step{{"a", Active, Retiring}, {"b", Announced, Active}, {To: Announced}, {"r0", Retiring, Removed}}
+	steps, err := planRotation(full, roomFrom, p, false)
+	if diff := cmp.Diff(rotation, steps); diff != "" || err != nil {
+		t.Errorf("by hand, when the first may go: %v\n%s", err, diff)
 	}
-	if steps := Plan(full, roomFrom, p); len(steps) != 4 {
-		t.Errorf("a rotation and the removal that makes room for it: %v", steps)
+	if diff := cmp.Diff(rotation, Plan(full, roomFrom, p)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// R32, R39: the date that is told is one at which the rotation is allowed, not only one reason less.
+func TestTheSafeDateIsTheLatestOfAllReasons(t *testing.T) {
+	p := testPolicy
+	retired := epoch.Add(p.Period)
+	gone := func(n int) time.Time { return retired.Add(time.Duration(n)*time.Minute + p.RetireFor()) }
+	for name, c := range map[string]struct {
+		published int
+		announced time.Time
+		want      time.Time
+	}{
+		"one must go":  {MaxPublished, epoch, gone(0)},
+		"five must go": {MaxPublished + 4, epoch, gone(4)},
+		"one must go, and the next is not with all":      {MaxPublished, retired.Add(p.RetireFor()), retired.Add(p.RetireFor() + p.AnnounceFor())},
+		"the next is not with all, then one must go":     {MaxPublished, retired.Add(-time.Minute), gone(0)},
+		"the next is not with all, and there is room":    {MaxPublished - 1, retired, retired.Add(p.AnnounceFor())},
+		"seven must go, while the next gets to everyone": {MaxPublished + 6, retired.Add(time.Minute), gone(6)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := fullRing(c.published, retired, c.announced)
+			var soon *TooSoonError
+			for _, now := range []time.Time{retired, c.want.Add(-1)} {
+				if _, err := planRotation(r, now, p, false); !errors.As(err, &soon) || !soon.SafeFrom.Equal(c.want) {
+					t.Errorf("at %s: %v; want %s", now, err, c.want)
+				}
+				if o := forecast(r, nil, now, p); !o.SafeToRotate.Equal(c.want) {
+					t.Errorf("at %s the list tells %s; want %s", now, o.SafeToRotate, c.want)
+				}
+			}
+			steps, err := planRotation(r, c.want, p, false)
+			if err != nil {
+				t.Fatalf("at the date that was told: %v", err)
+			}
+			after := Ring{Keys: slices.Clone(r.Keys)}
+			for _, s := range steps {
+				after = applied(t, after, s, c.want)
+			}
+			if n := after.published(); n > MaxPublished {
+				t.Errorf("it publishes %d keys", n)
+			}
+		})
+	}
+}
+
+// What is told to come comes, at the second that was told, if nobody interferes: in every ring, full ones among them.
+func TestForecastsComeTrue(t *testing.T) {
+	p := testPolicy
+	for _, n := range []int{2, 3, MaxPublished - 1, MaxPublished, MaxPublished + 5} {
+		for _, announced := range []time.Time{epoch, epoch.Add(p.Period - time.Minute)} {
+			r := fullRing(n, epoch.Add(p.Period-time.Minute), announced)
+			now := epoch.Add(p.Period - time.Second)
+			o := forecast(r, nil, now, p)
+			told := o.Keys[slices.IndexFunc(o.Keys, func(f Forecast) bool { return f.State == Announced })].ActiveFrom
+			if until := o.Keys[0].ActiveUntil; !until.Equal(told) {
+				t.Errorf("%d keys: one signs until %s, the next from %s", n, until, told)
+			}
+			for at := now; ; at = at.Add(time.Second) {
+				steps := Plan(r, at, p)
+				for _, s := range steps {
+					r = applied(t, r, s, at)
+				}
+				if r.in(Active)[0].ID == "a" {
+					if at.After(told) {
+						t.Fatalf("%d keys: %s came and nothing happened", n, told)
+					}
+					continue
+				}
+				if !at.Equal(told) {
+					t.Errorf("%d keys: told for %s, it came at %s", n, told, at)
+				}
+				break
+			}
+		}
 	}
 }

@@ -16,7 +16,8 @@ type Policy struct {
 	Refresh time.Duration
 	// Lease is how old a replica's copy of the ring may become before it stops publishing and signing; longer than Refresh.
 	Lease time.Duration
-	// Margin is for what clocks differ by: those of the replicas, of the database, of whoever caches.
+	// Margin is for what the dates of keys do not say: the time from the date of a step to its commit (LongestChange), that from a
+	// replica's answer to whoever keeps it, and what clocks gain on each other meanwhile.
 	Margin time.Duration
 	// Period is how long a key signs before the next one does.
 	Period time.Duration
@@ -34,7 +35,7 @@ const MaxPublished = 20
 const laggards = 30 * time.Minute
 
 const (
-	minMargin  = 5 * time.Second // replicas that are ready differ by up to four
+	minMargin  = LongestChange + time.Second
 	maxSetting = 10 * 365 * 24 * time.Hour
 )
 

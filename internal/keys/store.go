@@ -44,14 +44,43 @@ func SealPlace(id m2m.KeyID) secret.Place {
 
 // Ring is all keys that are not yet forgotten, at one version. Removed and compromised ones stay in it as history.
 type Ring struct {
-	Version int64 // moves with every change
-	Keys    []Key // by CreatedAt, then ID
+	Version int64     // moves with every change
+	At      time.Time // the store's clock at the reading, by which everything about keys is decided: it is the same for every replica
+	Keys    []Key     // by CreatedAt, then ID
+	Served  []Served  // by MaxAge, then Lease
+}
+
+// Served is how some replica may answer: with a key set that may be kept for MaxAge, from a copy of the ring that is up to Lease old, until
+// Until at the latest.
+type Served struct {
+	MaxAge, Lease time.Duration
+	Until         time.Time // by the store's clock
 }
 
 // Change is one step of one key.
 type Change struct {
-	Key  Key // the key as it is to be from now on; a new one when From is empty
+	Key  Key // the key as it is to be from now on, but for the date of this step; a new one when From is empty
 	From State
+}
+
+// Dated gives the key with the date of this step.
+func (c Change) Dated(at time.Time) Key {
+	k := c.Key
+	if c.From == "" {
+		k.CreatedAt = at
+	}
+	switch k.State {
+	case Announced:
+	case Active:
+		k.ActivatedAt = at
+	case Retiring:
+		k.RetiredAt = at
+	case Removed:
+		k.RemovedAt = at
+	case Compromised:
+		k.CompromisedAt = at
+	}
+	return k
 }
 
 // Signed is what a key has signed that is alive: neither expired nor revoked.
@@ -60,15 +89,21 @@ type Signed struct {
 	Until  time.Time
 }
 
+// LongestChange is by how much the date of a step may be older than the commit of it. The policy's margin is longer.
+const LongestChange = 4 * time.Second
+
 // Store keeps the ring.
 type Store interface {
-	// Ring reads the whole ring in one snapshot.
+	// Ring reads the whole ring in one snapshot, with the store's clock at the beginning of it.
 	Ring(ctx context.Context) (Ring, error)
 	// ChangeRing applies all changes in one commit with their audit entries ("key.announced", "key.active", ...; target: the kid) if the
 	// ring still has version was, and moves the version. m2m.ErrConflict: somebody else was first, nothing was changed. The changes are
-	// in an order in which no two keys are ever active. Of a key that is there its state and dates change, nothing else: its sealed half
-	// may have been sealed anew since the ring was read.
+	// in an order in which no two keys are ever active. Each step is dated by the store's own clock (Change.Dated), when nothing is left
+	// to wait for: no date is older than its commit by more than LongestChange, or m2m.ErrUnavailable and nothing was changed. Of a key
+	// that is there its state and dates change, nothing else: its sealed half may have been sealed anew since the ring was read.
 	ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []Change) error
+	// ServeKeySet records that a replica may answer so (Served) until life from now, by the store's clock, unless a later time stands there.
+	ServeKeySet(ctx context.Context, maxAge, lease, life time.Duration) error
 	// SignedTokens counts the living tokens of every key that has any, by an index, and no further than most each.
 	SignedTokens(ctx context.Context, most int64) (map[m2m.KeyID]Signed, error)
 }

@@ -15,13 +15,20 @@ import (
 // view is the ring as a replica holds it in memory, with what follows from it built once. It is never changed, only replaced.
 type view struct {
 	ring     Ring
-	readAt   time.Time // when the reading of the ring began, not when it ended
+	readAt   time.Time     // when the reading of the ring began, not when it ended
+	lease    time.Duration // how old this view may become
 	public   map[m2m.KeyID]ed25519.PublicKey
 	document Document
 
 	active  m2m.KeyID // empty: no key signs
 	private ed25519.PrivateKey
 	sealed  error // why the active key does not open; publishing goes on without it
+}
+
+// elapsed tells how much time has passed: by the monotonic clock, which stands still while a machine is suspended, and by the wall clock,
+// which can be set. They agree unless one of that happened.
+func elapsed(since, now time.Time) (ticked, passed time.Duration) {
+	return now.Sub(since), now.Round(0).Sub(since.Round(0))
 }
 
 // newView builds a view, or takes over from the old one what an unchanged ring gives again. It refuses a ring in which a published key

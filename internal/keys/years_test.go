@@ -45,6 +45,13 @@ func (c *cutOff) ChangeRing(ctx context.Context, by m2m.Actor, was int64, change
 	return c.fakeStore.ChangeRing(ctx, by, was, changes)
 }
 
+func (c *cutOff) ServeKeySet(ctx context.Context, maxAge, lease, life time.Duration) error {
+	if c.away() {
+		return errStore
+	}
+	return c.fakeStore.ServeKeySet(ctx, maxAge, lease, life)
+}
+
 // served is one answer of one replica; signed is one token.
 type (
 	served struct {

@@ -29,34 +29,55 @@ type keyRow struct {
 // TableName is for gorm.
 func (keyRow) TableName() string { return "signing_keys" }
 
-// Ring reads the whole ring in one snapshot. m2m.ErrNotFound: there is no instance yet, which the ring belongs to.
+// Ring reads the whole ring in one snapshot. Its clock is that of the statement which takes the snapshot. m2m.ErrNotFound: there is no
+// instance yet, which the ring belongs to.
 func (d *DB) Ring(ctx context.Context) (keys.Ring, error) {
 	var ring keys.Ring
-	err := d.inSnapshot(ctx, "read the signing keys", func(tx *gorm.DB) error {
-		var versions []int64
-		if err := tx.Model(&instanceRow{}).Pluck("ring_version", &versions).Error; err != nil {
+	err := d.inSnapshot(ctx, "read the signing keys", func(tx *gorm.DB) (err error) {
+		var heads []struct{ RingVersion, At int64 }
+		if err := tx.Raw("SELECT ring_version, " + d.dialect.now + " AS at FROM instance").Find(&heads).Error; err != nil {
 			return err
 		}
-		if len(versions) == 0 {
+		if len(heads) == 0 {
 			return m2m.ErrNotFound
 		}
 		var rows []keyRow
 		if err := tx.Order("created_at, kid").Find(&rows).Error; err != nil {
 			return err
 		}
-		ring = keys.Ring{Version: versions[0], Keys: make([]keys.Key, len(rows))}
+		ring = keys.Ring{Version: heads[0].RingVersion, At: fromMillis(heads[0].At), Keys: make([]keys.Key, len(rows))}
 		for i, r := range rows {
 			ring.Keys[i] = r.key()
+		}
+		if ring.Served, err = readServed(tx); err != nil {
+			return err
 		}
 		return readSignedUntil(tx, ring.Keys)
 	})
 	return ring, err
 }
 
+// The date of a step is read behind every wait of its transaction. From there to the commit there are slowestChange, as the last
+// statement sees to, and idleChange, after which PostgreSQL itself ends a session that leaves a transaction open: keys.LongestChange.
+// What a commit waits for standbys is not in it.
+const (
+	slowestChange = keys.LongestChange / 2
+	idleChange    = keys.LongestChange / 2
+)
+
+// errSlowChange: by the time that everything was written, its date was too old.
+var errSlowChange = fmt.Errorf("%w: the database took too long", m2m.ErrUnavailable)
+
 // ChangeRing applies all changes in one commit if the ring still has version was. Whoever is second waits for the row of the version and
 // then finds another number in it.
 func (d *DB) ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []keys.Change) error {
 	return d.inTx(ctx, "change the signing keys", func(tx *gorm.DB) error {
+		if err := d.notIdle(tx); err != nil {
+			return err
+		}
+		if err := d.inTurn(tx); err != nil {
+			return err
+		}
 		moved := tx.Model(&instanceRow{}).Where("singleton = 1 AND ring_version = ?", was).Update("ring_version", was+1)
 		if moved.Error != nil {
 			return moved.Error
@@ -64,7 +85,12 @@ func (d *DB) ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []
 		if moved.RowsAffected == 0 {
 			return m2m.ErrConflict
 		}
+		at, err := d.clock(tx)
+		if err != nil {
+			return err
+		}
 		for _, c := range activationsLast(changes) {
+			c.Key = c.Dated(fromMillis(at))
 			if err := changeKey(tx, c); err != nil {
 				return err
 			}
@@ -72,8 +98,21 @@ func (d *DB) ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []
 				return err
 			}
 		}
-		return nil
+		end, err := d.clock(tx)
+		if err == nil && end-at > d.slowestChange.Milliseconds() {
+			err = errSlowChange
+		}
+		return err
 	})
+}
+
+// notIdle has PostgreSQL end the session if this transaction is left open without a statement: a process that was stopped in the middle
+// of it holds nobody up, and cannot commit when it wakes. A SQLite file has no other process.
+func (d *DB) notIdle(tx *gorm.DB) error {
+	if !d.postgres() {
+		return nil
+	}
+	return tx.Exec(fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d", idleChange.Milliseconds())).Error
 }
 
 // activationsLast lets a key step down before its successor steps up: the schema never sees two active ones (R38).

@@ -62,15 +62,21 @@ func (d *DB) recordPostgres(ctx context.Context, items []tokens.NewRecord, w wan
 	out := make([]outcome, len(items))
 	err := d.billPgx(ctx, func(c *pgx.Conn) error {
 		var b pgx.Batch
+		locks := 0
 		if w.fingerprint != nil {
 			// Whoever mints for this fingerprint, on any replica, goes one after the other; each statement after the lock has a snapshot
 			// of its own, so it sees what the one before has committed. Lock, look and write travel together and are one transaction:
 			// nobody waits for this process while it holds the lock.
 			b.Queue(`SELECT pg_advisory_xact_lock($1)`, w.lock())
+			locks++
+		}
+		if slices.ContainsFunc(items, func(n tokens.NewRecord) bool { return n.KeyID != "" }) {
+			b.Queue(signInTurnSQL) // travels along too
+			locks++
 		}
 		b.Queue(recordPostgresSQL, args...)
 		results := c.SendBatch(ctx, &b)
-		err := readOutcomes(results, w.fingerprint != nil, out)
+		err := readOutcomes(results, locks, out)
 		if closed := results.Close(); closed != nil { // the commit's own answer
 			err = closed
 		}
@@ -79,10 +85,11 @@ func (d *DB) recordPostgres(ctx context.Context, items []tokens.NewRecord, w wan
 	return out, err
 }
 
-func readOutcomes(results pgx.BatchResults, locked bool, out []outcome) error {
-	if locked {
+// readOutcomes reads the answers to as many locks, and to the record behind them.
+func readOutcomes(results pgx.BatchResults, locks int, out []outcome) error {
+	for range locks {
 		if _, err := results.Exec(); err != nil {
-			return fmt.Errorf("lock fingerprint: %w", err)
+			return fmt.Errorf("lock: %w", err)
 		}
 	}
 	rows, err := results.Query()

@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
@@ -16,7 +15,7 @@ func TestARecordWaitsForAChangeOfItsKeyAndIsRefused(t *testing.T) {
 	population(t, d, 4, 4)
 	h := hot(t, d)
 	n := newToken("x")
-	n.Format, n.Hash, n.KeyID = m2m.JWT, secret.Hash{}, "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+	n.Format, n.Hash, n.KeyID = m2m.JWT, secret.Hash{}, testKid
 	h.Exec("INSERT INTO signing_keys (kid, state, public_key, sealed, key_version, created_at) VALUES (?, 'active', ?, ?, 'v', 0)",
 		string(n.KeyID), make([]byte, 32), []byte{1})
 	change := d.gorm.Begin()
@@ -32,14 +31,7 @@ func TestARecordWaitsForAChangeOfItsKeyAndIsRefused(t *testing.T) {
 		errs, err := d.RecordTokens(t.Context(), []tokens.NewRecord{n})
 		answered <- answer{errs, err}
 	}()
-	const waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-	for h.Int(waiting) == 0 {
-		select {
-		case a := <-answered:
-			t.Fatalf("it did not wait: %v, %v", a.errs, a.err)
-		case <-time.After(time.Millisecond):
-		}
-	}
+	waits(t, h, 1, answered)
 	if err := change.Commit().Error; err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,8 @@ type DB struct {
 	writers *writers      // who bills
 	hot     preparedCache // of SQLite
 
+	slowestChange time.Duration // of the signing keys, from the date of a step to its last statement
+
 	closing sync.Once
 	release func() error // gives the file back to other processes
 }
@@ -92,7 +94,7 @@ func newDB(pool *sql.DB, d dialect, o Options) (*DB, error) {
 	}
 	return &DB{
 		gorm: g, sql: pool, dialect: d, scopeRule: o.ScopeRule, now: o.Now, logger: o.Logger,
-		writers: newWriters(writerCount(d, o)),
+		writers: newWriters(writerCount(d, o)), slowestChange: slowestChange,
 		release: func() error { return nil },
 	}, nil
 }

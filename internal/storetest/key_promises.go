@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/dualmint/dualmint/internal/audit"
 	"github.com/dualmint/dualmint/internal/keys"
@@ -21,10 +23,12 @@ func keyPromises() []promise {
 		{"StaleChangeOfTheRingChangesNothing", staleChangeOfTheRingChangesNothing},
 		{"OfManyEqualStepsOneIsTaken", ofManyEqualStepsOneIsTaken},
 		{"EveryStepOfAKeyIsAudited", everyStepOfAKeyIsAudited},
+		{"EveryStepIsDatedByTheStoresClock", everyStepIsDatedByTheStoresClock},
+		{"WhatIsServedStandsForAsLongAsWasSaid", whatIsServedStands},
 	}
 }
 
-// aKey is the n-th key, announced.
+// aKey is the n-th key, announced. Its date is not the one that a store gives it.
 func aKey(n int) keys.Key {
 	id := fmt.Sprintf("%s%02d", strings.Repeat("k", 41), n)
 	return keys.Key{
@@ -38,11 +42,12 @@ func in(k keys.Key, state keys.State) keys.Key {
 	return k
 }
 
+// wantsRing compares everything but dates, which are the store's.
 func wantsRing(t *testing.T, s Stores, want keys.Ring) {
 	t.Helper()
 	got, err := s.Ring(t.Context())
 	must(t, err)
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreTypes(time.Time{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -59,11 +64,10 @@ func ringIsKeptAsItWasGiven(t *testing.T, s Stores) {
 	wants(t, "before there is an instance", err, m2m.ErrNotFound)
 	must(t, s.CreateInstance(t.Context(), anInstance()))
 	wantsRing(t, s, keys.Ring{Keys: []keys.Key{}})
-	a, b := aKey(1), aKey(0)
-	a.CreatedAt, b.CreatedAt = moment(0), moment(0) // a tie: by id then
+	a, b := aKey(1), aKey(0) // announced at one time: by id then
 	step(t, s, 0, keys.Change{Key: a}, keys.Change{Key: b})
 	wantsRing(t, s, keys.Ring{Version: 1, Keys: []keys.Key{b, a}})
-	a.State, a.ActivatedAt, a.RetiredAt, a.RemovedAt, a.CompromisedAt = keys.Compromised, moment(1), moment(2), moment(3), moment(4)
+	a.State = keys.Compromised
 	stale := a
 	stale.Sealed = secret.Sealed{Version: "v0", Bytes: []byte("as it was before it was sealed anew")}
 	step(t, s, 1, keys.Change{Key: stale, From: keys.Announced})
@@ -134,4 +138,74 @@ func everyStepOfAKeyIsAudited(t *testing.T, s Stores) {
 		want = append(want, audit.Entry{Actor: admin(), Action: "key." + string(state), Target: string(k.ID)})
 	}
 	wantsAudit(t, s, want...)
+}
+
+// R39, I10: what a replica believes the time to be is nobody's business. The date of a step is between two looks at the store's clock,
+// and the dates of the steps before stay.
+func everyStepIsDatedByTheStoresClock(t *testing.T, s Stores) {
+	t.Helper()
+	must(t, s.CreateInstance(t.Context(), anInstance()))
+	look := func() keys.Ring {
+		t.Helper()
+		ring, err := s.Ring(t.Context())
+		must(t, err)
+		return ring
+	}
+	k := aKey(0) // dated years back
+	var from keys.State
+	var dates []time.Time
+	for i, to := range []keys.State{keys.Announced, keys.Active, keys.Retiring, keys.Removed, keys.Compromised} {
+		before := look()
+		step(t, s, int64(i), keys.Change{Key: in(k, to), From: from})
+		after := look()
+		k, from = after.Keys[0], to
+		all := []time.Time{k.CreatedAt, k.ActivatedAt, k.RetiredAt, k.RemovedAt, k.CompromisedAt}
+		if at := all[i]; at.Before(before.At) || at.After(after.At) || before.At.After(after.At) {
+			t.Errorf("%s between %s and %s is dated %s", to, before.At, after.At, at)
+		}
+		if diff := cmp.Diff(append(dates, all[i]), all[:i+1]); diff != "" {
+			t.Errorf("%s changes the dates before: %s", to, diff)
+		}
+		for _, later := range all[i+1:] {
+			if !later.IsZero() {
+				t.Errorf("%s has a date of what did not happen: %v", to, all)
+			}
+		}
+		dates = append(dates, all[i])
+	}
+}
+
+// R39
+func whatIsServedStands(t *testing.T, s Stores) {
+	t.Helper()
+	must(t, s.CreateInstance(t.Context(), anInstance()))
+	serve := func(maxAge, lease, life time.Duration) (before, after keys.Ring) {
+		t.Helper()
+		before, err := s.Ring(t.Context())
+		must(t, err)
+		must(t, s.ServeKeySet(t.Context(), maxAge, lease, life))
+		after, err = s.Ring(t.Context())
+		must(t, err)
+		return before, after
+	}
+	within := func(until, before, after time.Time, life time.Duration) {
+		t.Helper()
+		if until.Before(before.Add(life)) || until.After(after.Add(life)) {
+			t.Errorf("for %s between %s and %s it stands until %s", life, before, after, until)
+		}
+	}
+	_, first := serve(time.Hour, time.Minute, time.Hour)
+	before, after := serve(time.Hour, time.Second, 2*time.Hour)
+	if len(after.Served) != 2 || after.Served[0].Lease != time.Second || after.Served[1] != first.Served[0] || after.Served[1].MaxAge != time.Hour {
+		t.Fatalf("two pairs: %+v", after.Served)
+	}
+	within(after.Served[0].Until, before.At, after.At, 2*time.Hour)
+	if _, sooner := serve(time.Hour, time.Second, time.Minute); !cmp.Equal(sooner.Served, after.Served) {
+		t.Errorf("a shorter time cuts a longer one: %+v", sooner.Served)
+	}
+	before, later := serve(time.Hour, time.Second, 3*time.Hour)
+	within(later.Served[0].Until, before.At, later.At, 3*time.Hour)
+	if len(later.Served) != 2 || later.Version != 0 {
+		t.Errorf("%+v", later)
+	}
 }

@@ -56,7 +56,7 @@ func assemble(t *testing.T, db *store.DB, hot func(tokens.HotStore) tokens.HotSt
 	}
 	service := tokens.New(tokens.Deps{
 		Store: db, Hot: hot(db), Opaque: opaque.New(),
-		JWT:    jwtmode.New(jwtmode.Deps{Issuer: issuer, Signer: keeper, PublicKeys: keeper, Now: time.Now}),
+		JWT:    jwtmode.New(jwtmode.Deps{Issuer: issuer, Signer: keeper, PublicKeys: keeper, Now: time.Now, Recheck: keeper.Recheck}),
 		Sealer: sealer, Now: time.Now, JWTMaxTTL: time.Hour, RefreshKeys: keeper.Refresh,
 	})
 	return assembly{instanceKey: key, handler: httpapi.New(httpapi.Deps{

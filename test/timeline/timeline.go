@@ -50,7 +50,7 @@ func New(ctx context.Context, tb testing.TB, now func() time.Time, p keys.Policy
 	if err != nil {
 		tb.Fatal(err)
 	}
-	keeper := keys.New(keys.Deps{Store: &memory{}, Sealer: sealer, Policy: p, Now: now})
+	keeper := keys.New(keys.Deps{Store: &memory{now: now}, Sealer: sealer, Policy: p, Now: now})
 	if err := keeper.Start(ctx); err != nil {
 		tb.Fatal(err)
 	}
@@ -92,14 +92,16 @@ func (i *Issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // memory keeps a ring as the contract of keys.Store says, for one process.
 type memory struct {
-	mu   sync.Mutex
-	ring keys.Ring
+	now    func() time.Time
+	mu     sync.Mutex
+	ring   keys.Ring
+	served []keys.Served
 }
 
 func (m *memory) Ring(context.Context) (keys.Ring, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return keys.Ring{Version: m.ring.Version, Keys: slices.Clone(m.ring.Keys)}, nil
+	return keys.Ring{Version: m.ring.Version, At: m.now().UTC(), Keys: slices.Clone(m.ring.Keys), Served: m.served}, nil
 }
 
 func (m *memory) ChangeRing(_ context.Context, _ m2m.Actor, was int64, changes []keys.Change) error {
@@ -110,18 +112,26 @@ func (m *memory) ChangeRing(_ context.Context, _ m2m.Actor, was int64, changes [
 	}
 	next := slices.Clone(m.ring.Keys)
 	for _, c := range changes {
+		dated := c.Dated(m.now().UTC())
 		at := slices.IndexFunc(next, func(k keys.Key) bool { return k.ID == c.Key.ID })
 		switch {
 		case at < 0 && c.From == "":
-			next = append(next, c.Key)
+			next = append(next, dated)
 		case at >= 0 && next[at].State == c.From:
-			next[at] = c.Key
+			next[at] = dated
 		default:
 			return errors.New("an impossible change")
 		}
 	}
 	slices.SortFunc(next, func(a, b keys.Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) })
 	m.ring = keys.Ring{Version: was + 1, Keys: next}
+	return nil
+}
+
+func (m *memory) ServeKeySet(_ context.Context, maxAge, lease, life time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.served = []keys.Served{{MaxAge: maxAge, Lease: lease, Until: m.now().Add(life)}} // one process, one policy
 	return nil
 }
 
