@@ -22,6 +22,7 @@ var levels = map[string]int{
 	"internal/strictjson": 0,
 	"internal/batch":      0,
 	"internal/m2m":        1,
+	"internal/publickey":  1,
 	"internal/config":     2,
 	"internal/opaque":     2,
 	"internal/jwt":        2,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/publickey"
 	"github.com/dualmint/dualmint/internal/strictjson"
 )
 
@@ -84,7 +85,7 @@ func parseKey(text strictjson.Value) (string, ed25519.PublicKey, error) {
 	if err != nil {
 		return "", nil, errors.New("an Ed25519 key whose x is not base64url")
 	}
-	if err := CheckPublic(x); err != nil {
+	if err := publickey.CheckEd25519(x); err != nil {
 		return "", nil, err
 	}
 	return kid, x, nil

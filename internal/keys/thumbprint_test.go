@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"slices"
 	"testing"
+
+	"github.com/dualmint/dualmint/internal/publickey"
 )
 
 // RFC 8037 appendix A.1 to A.3: the key pair and its thumbprint.
@@ -49,7 +51,7 @@ func TestPointsOfSmallOrderAreNoKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := CheckPublic(public); err == nil {
+		if err := publickey.CheckEd25519(public); err == nil {
 			t.Errorf("%s is taken for a key", name)
 		}
 		if kid, err := Thumbprint(public); err == nil {
@@ -61,12 +63,12 @@ func TestPointsOfSmallOrderAreNoKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := CheckPublic(public); err != nil {
+		if err := publickey.CheckEd25519(public); err != nil {
 			t.Errorf("an honest key %x: %v", public, err)
 		}
 	}
 	below, _ := hex.DecodeString("ebffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f")
-	if err := CheckPublic(below); err != nil {
+	if err := publickey.CheckEd25519(below); err != nil {
 		t.Errorf("a reduced coordinate next to the prime: %v", err)
 	}
 }
