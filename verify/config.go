@@ -43,7 +43,7 @@ type Config struct {
 	// Leeway forgives the clock of the issuer, 0 to one minute.
 	Leeway time.Duration
 	// MaxStale is how long the last good key set is used when no newer one can be had: 24 hours unless set. After it, JWTs are
-	// ErrUnavailable.
+	// ErrUnavailable. While the issuer cannot be reached it is also how long a compromised key may still be trusted.
 	MaxStale time.Duration
 	// Timeout bounds each request to the issuer: 5 seconds unless set.
 	Timeout time.Duration
