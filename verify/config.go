@@ -9,6 +9,7 @@ import (
 	"time"
 
 	jwtmode "github.com/dualmint/dualmint/internal/jwt"
+	issuerkeys "github.com/dualmint/dualmint/internal/keys"
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
 )
@@ -61,7 +62,7 @@ func (c Config) Format(f fmt.State, _ rune) {
 }
 
 const (
-	defaultMaxStale = 24 * time.Hour
+	defaultMaxStale = issuerkeys.MaxStale
 	defaultTimeout  = 5 * time.Second
 	defaultRemember = 10_000
 )

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dualmint/dualmint/internal/keys"
 	"github.com/dualmint/dualmint/verify"
 	"github.com/dualmint/dualmint/verify/verifytest"
 )
@@ -139,4 +140,23 @@ func TestADeadIssuerCostsOneWaitPerCoolDown(t *testing.T) {
 			t.Errorf("the key has left the set: %v", err)
 		}
 	})
+}
+
+// R35, R41: the bound that docs/keys.md and the answer to a compromise state for a verifier that cannot reach its issuer.
+func TestACutOffVerifierTrustsItsKeySetForADay(t *testing.T) {
+	issuer := verifytest.NewIssuer(t)
+	v, by := ahead(t, issuer.Config())
+	token := issuer.JWT(verifytest.Token{Life: 100 * time.Hour})
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	issuer.SetDown(true)
+	by.Store(int64(keys.MaxStale - time.Minute))
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Errorf("within the bound: %v", err)
+	}
+	by.Store(int64(keys.MaxStale))
+	if _, err := v.Verify(t.Context(), token); !errors.Is(err, verify.ErrUnavailable) {
+		t.Errorf("past the bound: %v", err)
+	}
 }

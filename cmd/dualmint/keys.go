@@ -104,6 +104,7 @@ func (p *program) keysCompromise() *cobra.Command {
 			SigningKeyID  string `json:"signing_kid"`
 			ForgottenAt   int64  `json:"forgotten_at"`
 			Laggards      int64  `json:"forgotten_by_laggards_at"`
+			CutOff        int64  `json:"forgotten_by_cut_off_at"`
 		}
 		text, err := a.post(c.Context(), "/v1/keys/"+url.PathEscape(args[0])+"/compromise", struct{}{}, &done)
 		if err != nil {
@@ -118,6 +119,7 @@ func (p *program) keysCompromise() *cobra.Command {
 			[2]string{"online checks", "refuse what it signed from now on"},
 			[2]string{"offline checks", "may trust it until " + instant(&done.ForgottenAt)},
 			[2]string{"", "libraries that keep a key set too long: until " + instant(&done.Laggards) + " (docs/keys.md)"},
+			[2]string{"", "services that cannot reach the issuer: until " + instant(&done.CutOff)},
 			[2]string{"signing now", done.SigningKeyID},
 		)
 	}

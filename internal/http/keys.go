@@ -40,6 +40,7 @@ type keyBounds struct {
 	Retiring          int64 `json:"retiring"`
 	Forgotten         int64 `json:"forgotten"`
 	ForgottenLaggards int64 `json:"forgotten_by_laggards"`
+	ForgottenCutOff   int64 `json:"forgotten_by_cut_off"`
 }
 
 // compromised says what happened and until when offline verifiers may still trust the key (R41).
@@ -50,6 +51,7 @@ type compromised struct {
 	SigningKeyID        string `json:"signing_kid"`
 	ForgottenAt         int64  `json:"forgotten_at"`
 	ForgottenLaggardsAt int64  `json:"forgotten_by_laggards_at"`
+	ForgottenCutOffAt   int64  `json:"forgotten_by_cut_off_at"`
 }
 
 func (a *api) listKeys(x *exchange, _ m2m.Actor) error {
@@ -102,6 +104,7 @@ func (a *api) compromiseKey(x *exchange, by m2m.Actor) error {
 			out.CompromisedAt = millis(k.CompromisedAt)
 			out.ForgottenAt = millis(k.CompromisedAt.Add(o.Policy.ForgottenAfter()))
 			out.ForgottenLaggardsAt = millis(k.CompromisedAt.Add(o.Policy.LaggardsForgetAfter()))
+			out.ForgottenCutOffAt = millis(k.CompromisedAt.Add(o.Policy.CutOffForgetAfter()))
 		case k.State == keys.Active:
 			out.SigningKeyID = string(k.ID)
 		}
@@ -116,6 +119,7 @@ func keyListOf(o keys.Overview) keyList {
 		Bounds: keyBounds{
 			MaxAge: seconds(p.MaxAge), Announced: seconds(p.AnnounceFor()), Retiring: seconds(p.RetireFor()),
 			Forgotten: seconds(p.ForgottenAfter()), ForgottenLaggards: seconds(p.LaggardsForgetAfter()),
+			ForgottenCutOff: seconds(p.CutOffForgetAfter()),
 		},
 	}
 	for i, k := range o.Keys {

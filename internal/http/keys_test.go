@@ -15,7 +15,7 @@ const pathKeyA = "/v1/keys/" + string(kidA)
 func TestTheRingIsShownWithDatesPastAndToCome(t *testing.T) {
 	const noon = 1795435200000
 	want := fmt.Sprintf(`{"object":"signing_keys","safe_to_rotate_from":%d,
-		"bounds":{"max_age":600,"announced":1890,"retiring":86520,"forgotten":630,"forgotten_by_laggards":1830},"data":[
+		"bounds":{"max_age":600,"announced":1890,"retiring":86520,"forgotten":630,"forgotten_by_laggards":1830,"forgotten_by_cut_off":86430},"data":[
 		{"object":"signing_key","kid":"%s","state":"compromised","announced_at":%d,"activated_at":%d,"retired_at":null,"removed_at":null,
 		"compromised_at":%d,"active_from":null,"active_until":null,"removable_from":null,"living_tokens":7,"living_tokens_may_be_more":false,
 		"last_token_expires_at":%d},
@@ -50,12 +50,12 @@ func TestATooEarlyRotationIsRefusedWithTheSafeDate(t *testing.T) {
 	wantError(t, w.call("POST", "/v1/keys/rotate", instanceKey, ""), 503, "service_unavailable", "")
 }
 
-// R41: the bound for those who verify offline is stated.
+// R41: the bounds for those who verify offline are stated.
 func TestACompromiseIsAnsweredWithTheBoundForOfflineVerifiers(t *testing.T) {
 	w := newWorld(t)
 	const at = 1795435200000 + 7_200_000
-	want := fmt.Sprintf(`{"object":"signing_key_compromised","kid":"%s","compromised_at":%d,"signing_kid":"%s","forgotten_at":%d,"forgotten_by_laggards_at":%d}`,
-		kidA, at, kidB, at+630_000, at+1_830_000)
+	want := fmt.Sprintf(`{"object":"signing_key_compromised","kid":"%s","compromised_at":%d,"signing_kid":"%s",
+		"forgotten_at":%d,"forgotten_by_laggards_at":%d,"forgotten_by_cut_off_at":%d}`, kidA, at, kidB, at+630_000, at+1_830_000, at+86_430_000)
 	for _, body := range []string{"", "{}"} {
 		wantJSON(t, w.call("POST", pathKeyA+"/compromise", instanceKey, body), 200, want)
 	}
