@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/url"
 	"strconv"
 	"time"
@@ -21,7 +20,7 @@ type signingKey struct {
 	ActiveFrom    *int64 `json:"active_from"`
 	ActiveUntil   *int64 `json:"active_until"`
 	RemovableFrom *int64 `json:"removable_from"`
-	Living        int64  `json:"living_tokens"`
+	Living        *int64 `json:"living_tokens"` // nil: not counted
 	MayBeMore     bool   `json:"living_tokens_may_be_more"`
 }
 
@@ -64,7 +63,8 @@ func (p *program) keysRotate() *cobra.Command {
 	c := &cobra.Command{
 		Use: "rotate", Short: "Let the announced key sign now, ahead of its time", Args: args(cobra.NoArgs),
 		Long: `Nobody has to: keys rotate themselves. A rotation that would break verifiers is refused (exit code 3) with the date from which it
-is safe. For a key that has leaked there is "dualmint keys compromise".`,
+is safe; --force does it all the same, unless more than 20 keys would be published: verifiers refuse such a set whole. For a key
+that has leaked there is "dualmint keys compromise".`,
 	}
 	c.Flags().StringVar(&retire, "retire", "", "only if this key signs now: telling it again does nothing")
 	c.Flags().BoolVar(&how.Force, "force", false, "rotate although verifiers may not have the next key yet")
@@ -133,7 +133,7 @@ func (p *program) showKeys(o *output, ring signingKeys) error {
 	for i := len(ring.Data) - 1; i >= 0; i-- {
 		k := &ring.Data[i]
 		if k.RemovedAt != nil || k.CompromisedAt != nil {
-			if history++; history > 2 && k.Living == 0 {
+			if history++; history > 2 && (k.Living == nil || *k.Living == 0) {
 				continue
 			}
 		}
@@ -169,9 +169,12 @@ func (k *signingKey) cells() []string {
 	case "compromised":
 		since = k.CompromisedAt
 	}
-	living := strconv.FormatInt(k.Living, 10)
+	living := ""
+	if k.Living != nil {
+		living = strconv.FormatInt(*k.Living, 10)
+	}
 	if k.MayBeMore {
-		living = fmt.Sprintf("%d or more", k.Living)
+		living += " or more"
 	}
 	return []string{k.KeyID, k.State, instant(since), next, living}
 }

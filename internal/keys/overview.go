@@ -17,6 +17,7 @@ type Overview struct {
 	Now          time.Time
 	SafeToRotate time.Time // from then on; Now: at once
 	Policy       Policy
+	Counted      bool       // false: what the keys have signed was not asked, and Signed is empty
 	Keys         []Forecast // by CreatedAt, then ID
 }
 
@@ -39,7 +40,15 @@ func (k *Keeper) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, fmt.Errorf("count signed tokens: %w", err)
 	}
-	return forecast(k.view.Load().ring, signed, k.deps.Now().UTC(), k.deps.Policy), nil
+	out := forecast(k.view.Load().ring, signed, k.deps.Now().UTC(), k.deps.Policy)
+	out.Counted = true
+	return out, nil
+}
+
+// Outlook is the Overview of the ring as it is in memory, without the counts: the answer to a change, which must not wait for anything that
+// might fail once the change is made.
+func (k *Keeper) Outlook() Overview {
+	return forecast(k.view.Load().ring, nil, k.deps.Now().UTC(), k.deps.Policy)
 }
 
 // forecast is a function of its arguments and nothing else.

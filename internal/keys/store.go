@@ -52,6 +52,8 @@ type Ring struct {
 type Change struct {
 	Key  Key // the key as it is to be from now on; a new one when From is empty
 	From State
+	// Forced is for the audit entry ("force": "true"): by hand, although it might break verifiers.
+	Forced bool
 }
 
 // Signed is what a key has signed that is alive: neither expired nor revoked.

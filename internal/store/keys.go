@@ -68,12 +68,19 @@ func (d *DB) ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []
 			if err := changeKey(tx, c); err != nil {
 				return err
 			}
-			if err := d.writeAudit(tx, by, "key."+string(c.Key.State), string(c.Key.ID), nil); err != nil {
+			if err := d.writeAudit(tx, by, "key."+string(c.Key.State), string(c.Key.ID), changeDetails(c)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+func changeDetails(c keys.Change) map[string]string {
+	if !c.Forced {
+		return nil
+	}
+	return map[string]string{"force": "true"}
 }
 
 // activationsLast lets a key step down before its successor steps up: the schema never sees two active ones (R38).

@@ -133,5 +133,9 @@ func everyStepOfAKeyIsAudited(t *testing.T, s Stores) {
 	for _, state := range []keys.State{keys.Announced, keys.Active, keys.Retiring, keys.Removed, keys.Compromised} {
 		want = append(want, audit.Entry{Actor: admin(), Action: "key." + string(state), Target: string(k.ID)})
 	}
-	wantsAudit(t, s, want...)
+	forced := aKey(1)
+	step(t, s, 5, keys.Change{Key: forced, Forced: true})
+	wantsAudit(t, s, append(want, audit.Entry{
+		Actor: admin(), Action: "key.announced", Target: string(forced.ID), Details: map[string]string{"force": "true"},
+	})...)
 }
