@@ -21,7 +21,8 @@ const (
 	Compromised State = "compromised"
 )
 
-// Key is one signing key. The private half exists only sealed, in the place SealPlace(id) (R37).
+// Key is one signing key. The private half exists only sealed, in the place SealPlace(id) (R37), and of a removed or compromised key not at
+// all.
 type Key struct {
 	ID            m2m.KeyID
 	State         State
@@ -69,7 +70,7 @@ type Store interface {
 	// ChangeRing applies all changes in one commit with their audit entries ("key.announced", "key.active", ...; target: the kid) if the
 	// ring still has version was, and moves the version. m2m.ErrConflict: somebody else was first, nothing was changed. The changes are
 	// in an order in which no two keys are ever active. Of a key that is there its state and dates change, nothing else: its sealed half
-	// may have been sealed anew since the ring was read.
+	// may have been sealed anew since the ring was read. Of a key that is removed or compromised it is dropped: nothing needs it any more.
 	ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []Change) error
 	// SignedTokens counts the living tokens of every key that has any, by an index, and no further than most each.
 	SignedTokens(ctx context.Context, most int64) (map[m2m.KeyID]Signed, error)
