@@ -3,6 +3,7 @@ module github.com/dualmint/dualmint
 go 1.26.0
 
 require (
+	filippo.io/edwards25519 v1.2.0
 	github.com/MicahParks/keyfunc/v3 v3.9.1
 	github.com/Shopify/toxiproxy/v2 v2.12.0
 	github.com/anishathalye/porcupine v1.3.1

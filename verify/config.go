@@ -9,6 +9,7 @@ import (
 	"time"
 
 	jwtmode "github.com/dualmint/dualmint/internal/jwt"
+	issuerkeys "github.com/dualmint/dualmint/internal/keys"
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
 )
@@ -43,7 +44,7 @@ type Config struct {
 	// Leeway forgives the clock of the issuer, 0 to one minute.
 	Leeway time.Duration
 	// MaxStale is how long the last good key set is used when no newer one can be had: 24 hours unless set. After it, JWTs are
-	// ErrUnavailable.
+	// ErrUnavailable. While the issuer cannot be reached it is also how long a compromised key may still be trusted.
 	MaxStale time.Duration
 	// Timeout bounds each request to the issuer: 5 seconds unless set.
 	Timeout time.Duration
@@ -61,7 +62,7 @@ func (c Config) Format(f fmt.State, _ rune) {
 }
 
 const (
-	defaultMaxStale = 24 * time.Hour
+	defaultMaxStale = issuerkeys.MaxStale
 	defaultTimeout  = 5 * time.Second
 	defaultRemember = 10_000
 )

@@ -28,8 +28,8 @@ type keys struct {
 	freshIn time.Duration // how long after at it needs no look
 }
 
-// keySet is the issuer's key set, kept current. It answers from memory; a set that is no longer fresh is fetched in the background
-// while the last good one serves, up to MaxStale (R35). Fetches are one at a time. Safe for concurrent use.
+// keySet is the issuer's key set, kept current. It answers from memory; a set that is no longer fresh is fetched anew before it is used, and
+// used all the same, up to MaxStale, only where that fails (R35). Fetches are one at a time. Safe for concurrent use.
 type keySet struct {
 	config Config
 	ctx    context.Context //nolint:containedctx // the life of the Verifier, for fetches in the background
@@ -62,7 +62,9 @@ func (k *keySet) PublicKey(kid m2m.KeyID) (ed25519.PublicKey, bool) {
 	return key, ok
 }
 
-// current gives the set to verify with. The very first call waits for it; later ones never do.
+// current gives the set to verify with. One past its max-age may hold a key that was compromised since (R41): whoever finds it so waits for
+// the fetch, Timeout at the longest, and has the last good set if it fails. After a failure nobody waits again for a cool-down: the fetches go
+// on in the background.
 func (k *keySet) current(ctx context.Context) (*keys, error) {
 	if k.ctx.Err() != nil {
 		return nil, fmt.Errorf("%w: the Verifier is closed", ErrUnavailable)
@@ -72,18 +74,26 @@ func (k *keySet) current(ctx context.Context) (*keys, error) {
 	if set != nil && now.Before(set.at.Add(set.freshIn)) {
 		return set, nil
 	}
-	if set != nil && now.Before(set.at.Add(k.config.MaxStale)) {
-		k.start(retryAfter) //nolint:contextcheck // a fetch outlives the request that wants it
-		return set, nil
-	}
+	usable := set != nil && now.Before(set.at.Add(k.config.MaxStale))
+	lately := k.triedSince(now.Add(-coolDown))
 	f := k.start(retryAfter) //nolint:contextcheck // a fetch outlives the request that wants it
+	if usable && (f == nil || lately) {
+		return k.held.Load(), nil
+	}
 	if f == nil {
 		return nil, fmt.Errorf("%w: no key set of the issuer is at hand", ErrUnavailable)
 	}
-	if err := f.wait(ctx); err != nil {
+	if err := f.wait(ctx); err != nil && (!usable || ctx.Err() != nil) {
 		return nil, err
 	}
 	return k.held.Load(), nil
+}
+
+// triedSince tells whether a fetch has ended since.
+func (k *keySet) triedSince(t time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.tried.After(t)
 }
 
 // learn fetches the set again for a kid that it does not have, at most once per cool-down whatever the kids are, and not at all for one

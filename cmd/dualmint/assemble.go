@@ -112,7 +112,7 @@ func (s *service) ready(ctx context.Context) error {
 	if err := instance.Check(ctx, s.db, s.sealer); err != nil {
 		return err
 	}
-	if _, err := s.keys.JWKS(ctx); err != nil {
+	if err := s.keys.Ready(ctx); err != nil {
 		return err
 	}
 	skew, err := s.db.ClockSkew(ctx)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/url"
 	"strconv"
 	"time"
@@ -21,7 +20,7 @@ type signingKey struct {
 	ActiveFrom    *int64 `json:"active_from"`
 	ActiveUntil   *int64 `json:"active_until"`
 	RemovableFrom *int64 `json:"removable_from"`
-	Living        int64  `json:"living_tokens"`
+	Living        *int64 `json:"living_tokens"` // nil: not counted
 	MayBeMore     bool   `json:"living_tokens_may_be_more"`
 }
 
@@ -64,7 +63,8 @@ func (p *program) keysRotate() *cobra.Command {
 	c := &cobra.Command{
 		Use: "rotate", Short: "Let the announced key sign now, ahead of its time", Args: args(cobra.NoArgs),
 		Long: `Nobody has to: keys rotate themselves. A rotation that would break verifiers is refused (exit code 3) with the date from which it
-is safe. For a key that has leaked there is "dualmint keys compromise".`,
+is safe; --force does it all the same, unless more than 20 keys would be published: verifiers refuse such a set whole. For a key
+that has leaked there is "dualmint keys compromise".`,
 	}
 	c.Flags().StringVar(&retire, "retire", "", "only if this key signs now: telling it again does nothing")
 	c.Flags().BoolVar(&how.Force, "force", false, "rotate although verifiers may not have the next key yet")
@@ -104,6 +104,7 @@ func (p *program) keysCompromise() *cobra.Command {
 			SigningKeyID  string `json:"signing_kid"`
 			ForgottenAt   int64  `json:"forgotten_at"`
 			Laggards      int64  `json:"forgotten_by_laggards_at"`
+			CutOff        int64  `json:"forgotten_by_cut_off_at"`
 		}
 		text, err := a.post(c.Context(), "/v1/keys/"+url.PathEscape(args[0])+"/compromise", struct{}{}, &done)
 		if err != nil {
@@ -118,6 +119,7 @@ func (p *program) keysCompromise() *cobra.Command {
 			[2]string{"online checks", "refuse what it signed from now on"},
 			[2]string{"offline checks", "may trust it until " + instant(&done.ForgottenAt)},
 			[2]string{"", "libraries that keep a key set too long: until " + instant(&done.Laggards) + " (docs/keys.md)"},
+			[2]string{"", "services that cannot reach the issuer: until " + instant(&done.CutOff)},
 			[2]string{"signing now", done.SigningKeyID},
 		)
 	}
@@ -131,7 +133,7 @@ func (p *program) showKeys(o *output, ring signingKeys) error {
 	for i := len(ring.Data) - 1; i >= 0; i-- {
 		k := &ring.Data[i]
 		if k.RemovedAt != nil || k.CompromisedAt != nil {
-			if history++; history > 2 && k.Living == 0 {
+			if history++; history > 2 && (k.Living == nil || *k.Living == 0) {
 				continue
 			}
 		}
@@ -167,9 +169,12 @@ func (k *signingKey) cells() []string {
 	case "compromised":
 		since = k.CompromisedAt
 	}
-	living := strconv.FormatInt(k.Living, 10)
+	living := ""
+	if k.Living != nil {
+		living = strconv.FormatInt(*k.Living, 10)
+	}
 	if k.MayBeMore {
-		living = fmt.Sprintf("%d or more", k.Living)
+		living += " or more"
 	}
 	return []string{k.KeyID, k.State, instant(since), next, living}
 }

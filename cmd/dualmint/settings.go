@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/dualmint/dualmint/internal/config"
 	"github.com/dualmint/dualmint/internal/keys"
@@ -36,12 +37,46 @@ func (p *program) loadSettings() (settings, error) {
 	policy.Period, policy.MaxAge = c.KeyRotation, c.JWKSMaxAge
 	policy.Refresh, policy.Lease = c.KeyRefresh, leaseOf*c.KeyRefresh
 	if len(faults) == 0 { // otherwise it would judge what was not read
-		faults = append(faults, faultsOf("KEY_ROTATION", policy.Validate())...)
+		faults = append(faults, policyFaults(policy)...)
 	}
 	if len(faults) > 0 {
 		return settings{}, usageError(faults)
 	}
 	return settings{c, prices, policy}, nil
+}
+
+// policyFaults tells why no key could keep the promises of a policy, under the settings that it comes from: those of which one alone, put
+// back to its default, would mend it; if there is none, all that are not at their defaults.
+func policyFaults(p keys.Policy) []config.Fault {
+	err := p.Validate()
+	if err == nil {
+		return nil
+	}
+	const jwtMaxTTL = 24 * time.Hour
+	usual := keys.DefaultPolicy(jwtMaxTTL)
+	var alone, together []config.Fault
+	for _, of := range []struct {
+		name string
+		mend func(*keys.Policy)
+	}{
+		{"KEY_ROTATION", func(p *keys.Policy) { p.Period = usual.Period }},
+		{"JWKS_MAX_AGE", func(p *keys.Policy) { p.MaxAge = usual.MaxAge }},
+		{"KEY_REFRESH", func(p *keys.Policy) { p.Refresh, p.Lease = usual.Refresh, usual.Lease }},
+		{"JWT_MAX_TTL", func(p *keys.Policy) { p.TokenTTL = usual.TokenTTL }},
+	} {
+		mended := p
+		of.mend(&mended)
+		if mended != p {
+			together = append(together, faultsOf(of.name, err)...)
+		}
+		if mended.Validate() == nil {
+			alone = append(alone, faultsOf(of.name, err)...)
+		}
+	}
+	if len(alone) > 0 {
+		return alone
+	}
+	return together
 }
 
 func faultsOf(name string, err error) []config.Fault {

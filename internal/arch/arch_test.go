@@ -58,6 +58,7 @@ var homes = map[string][]string{
 	"github.com/golang-jwt/jwt":                    {"internal/jwt", "test"},                        // test/bench: likewise
 	"github.com/lestrrat-go/jwx":                   {"internal/keys"},
 	"github.com/go-json-experiment/json":           {"internal/strictjson"},
+	"filippo.io/edwards25519":                      {"internal/publickey"},
 	"github.com/spf13/cobra":                       {"cmd/dualmint"},
 	"github.com/caarlos0/env":                      {"internal/config"},
 	"github.com/segmentio/ksuid":                   {"internal/machines", "internal/instance", "internal/storetest"},

@@ -31,6 +31,8 @@ var (
 const (
 	codeTooSoon    = "rotation_too_soon"
 	messageTooSoon = "Rotation too soon"
+	codeSealed     = "signing_key_sealed"
+	messageSealed  = "Signing key does not open"
 )
 
 // answer is the public side of an error. Its body is built once, up to the trace id.
@@ -70,7 +72,8 @@ func newAnswers() answers {
 		row(m2m.ErrNotFound, 404, "resource_not_found", "Resource not found", "There is no such resource."),
 		row(errNoRoute, 404, "resource_not_found", "Resource not found", "There is nothing at this address."),
 		row(errNoMethod, 405, "method_not_allowed", "Method not allowed", "This address answers only the methods in the Allow header."),
-		row(keys.ErrTooSoon, 409, codeTooSoon, messageTooSoon, tooSoon), // withSafeDate says more
+		row(keys.ErrTooSoon, 409, codeTooSoon, messageTooSoon, tooSoon),                                                                    // withSafeDate says more
+		row(keys.ErrSealed, 409, codeSealed, messageSealed, "The key that is to sign does not open with the master keys of this process."), // withKey says which
 		row(m2m.ErrConflict, 409, "conflict", "Conflict", "It exists already."),
 		row(errBodyTooLarge, 413, "request_body_too_large", "Request body too large", "The request body is larger than this call allows."),
 		row(errContentType, 415, "unsupported_content_type", "Unsupported content type",
@@ -121,6 +124,9 @@ func (a *api) fail(x *exchange, err error) {
 	body := e.body
 	if soon, ok := errors.AsType[*keys.TooSoonError](err); ok && e.status == http.StatusConflict {
 		body = withSafeDate(soon)
+	}
+	if shut, ok := errors.AsType[*keys.SealedError](err); ok && e.status == http.StatusConflict {
+		body = withKey(shut)
 	}
 	x.send(e.status, x.withTrace(body))
 }

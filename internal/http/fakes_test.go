@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -270,6 +271,7 @@ type fakeKeys struct {
 	document keys.Document
 	did      []string
 	fail     error
+	slow     error // fails the counts
 }
 
 func (f *fakeKeys) JWKS(context.Context) (keys.Document, error) { return f.document, f.fail }
@@ -280,12 +282,21 @@ func (f *fakeKeys) Overview(context.Context) (keys.Overview, error) {
 	a := keys.Key{ID: kidA, State: keys.Compromised, CreatedAt: noon, ActivatedAt: noon.Add(time.Hour), CompromisedAt: noon.Add(2 * time.Hour)}
 	b := keys.Key{ID: kidB, State: keys.Active, CreatedAt: noon, ActivatedAt: noon.Add(2 * time.Hour)}
 	return keys.Overview{
-		Now: noon, SafeToRotate: noon.Add(time.Minute), Policy: keys.DefaultPolicy(24 * time.Hour),
+		Now: noon, SafeToRotate: noon.Add(time.Minute), Policy: keys.DefaultPolicy(24 * time.Hour), Counted: true,
 		Keys: []keys.Forecast{
 			{Key: a, Signed: keys.Signed{Tokens: 7, Until: noon.Add(3 * time.Hour)}},
 			{Key: b, Signed: keys.Signed{Tokens: keys.CountedTokens, Until: noon}, ActiveUntil: noon.Add(4 * time.Hour), RemovableFrom: noon.Add(5 * time.Hour)},
 		},
-	}, f.fail
+	}, errors.Join(f.fail, f.slow)
+}
+
+func (f *fakeKeys) Outlook() keys.Overview {
+	o, _ := f.Overview(context.Background())
+	o.Counted = false
+	for i := range o.Keys {
+		o.Keys[i].Signed = keys.Signed{}
+	}
+	return o
 }
 
 func (f *fakeKeys) Rotate(_ context.Context, by m2m.Actor, how keys.Rotation) error {

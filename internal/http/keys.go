@@ -28,7 +28,7 @@ type keyObject struct {
 	ActiveFrom    *int64     `json:"active_from"`
 	ActiveUntil   *int64     `json:"active_until"`
 	RemovableFrom *int64     `json:"removable_from"`
-	LivingTokens  int64      `json:"living_tokens"`
+	LivingTokens  *int64     `json:"living_tokens"` // null: not counted
 	MayBeMore     bool       `json:"living_tokens_may_be_more"`
 	LastExpiresAt *int64     `json:"last_token_expires_at"`
 }
@@ -40,6 +40,7 @@ type keyBounds struct {
 	Retiring          int64 `json:"retiring"`
 	Forgotten         int64 `json:"forgotten"`
 	ForgottenLaggards int64 `json:"forgotten_by_laggards"`
+	ForgottenCutOff   int64 `json:"forgotten_by_cut_off"`
 }
 
 // compromised says what happened and until when offline verifiers may still trust the key (R41).
@@ -50,6 +51,7 @@ type compromised struct {
 	SigningKeyID        string `json:"signing_kid"`
 	ForgottenAt         int64  `json:"forgotten_at"`
 	ForgottenLaggardsAt int64  `json:"forgotten_by_laggards_at"`
+	ForgottenCutOffAt   int64  `json:"forgotten_by_cut_off_at"`
 }
 
 func (a *api) listKeys(x *exchange, _ m2m.Actor) error {
@@ -76,7 +78,7 @@ func (a *api) rotateKeys(x *exchange, by m2m.Actor) error {
 	if err := a.Keys.Rotate(x.ctx(), by, how); err != nil {
 		return err
 	}
-	return a.listKeys(x, by)
+	return x.ok(keyListOf(a.Keys.Outlook()))
 }
 
 func (a *api) compromiseKey(x *exchange, by m2m.Actor) error {
@@ -91,10 +93,7 @@ func (a *api) compromiseKey(x *exchange, by m2m.Actor) error {
 	if err := a.Keys.Compromise(x.ctx(), by, kid); err != nil {
 		return err
 	}
-	o, err := a.Keys.Overview(x.ctx())
-	if err != nil {
-		return err
-	}
+	o := a.Keys.Outlook()
 	out := compromised{Object: "signing_key_compromised", KeyID: string(kid)}
 	for _, k := range o.Keys {
 		switch {
@@ -102,6 +101,7 @@ func (a *api) compromiseKey(x *exchange, by m2m.Actor) error {
 			out.CompromisedAt = millis(k.CompromisedAt)
 			out.ForgottenAt = millis(k.CompromisedAt.Add(o.Policy.ForgottenAfter()))
 			out.ForgottenLaggardsAt = millis(k.CompromisedAt.Add(o.Policy.LaggardsForgetAfter()))
+			out.ForgottenCutOffAt = millis(k.CompromisedAt.Add(o.Policy.CutOffForgetAfter()))
 		case k.State == keys.Active:
 			out.SigningKeyID = string(k.ID)
 		}
@@ -116,6 +116,7 @@ func keyListOf(o keys.Overview) keyList {
 		Bounds: keyBounds{
 			MaxAge: seconds(p.MaxAge), Announced: seconds(p.AnnounceFor()), Retiring: seconds(p.RetireFor()),
 			Forgotten: seconds(p.ForgottenAfter()), ForgottenLaggards: seconds(p.LaggardsForgetAfter()),
+			ForgottenCutOff: seconds(p.CutOffForgetAfter()),
 		},
 	}
 	for i, k := range o.Keys {
@@ -124,7 +125,10 @@ func keyListOf(o keys.Overview) keyList {
 			ActivatedAt: millisOrNull(k.ActivatedAt), RetiredAt: millisOrNull(k.RetiredAt),
 			RemovedAt: millisOrNull(k.RemovedAt), CompromisedAt: millisOrNull(k.CompromisedAt),
 			ActiveFrom: millisOrNull(k.ActiveFrom), ActiveUntil: millisOrNull(k.ActiveUntil), RemovableFrom: millisOrNull(k.RemovableFrom),
-			LivingTokens: k.Signed.Tokens, MayBeMore: k.Signed.Tokens >= keys.CountedTokens, LastExpiresAt: millisOrNull(k.Signed.Until),
+			MayBeMore: k.Signed.Tokens >= keys.CountedTokens, LastExpiresAt: millisOrNull(k.Signed.Until),
+		}
+		if o.Counted {
+			out.Data[i].LivingTokens = &o.Keys[i].Signed.Tokens
 		}
 	}
 	return out
@@ -132,11 +136,28 @@ func keyListOf(o keys.Overview) keyList {
 
 // withSafeDate puts into the answer of a refused rotation why it was refused and the date from which it is safe.
 func withSafeDate(soon *keys.TooSoonError) []byte {
-	why := soon.Error()
+	force := "With force it is done now, and verifiers may meet a key that they do not have."
+	if soon.Firm {
+		force = "Force does not change that."
+	}
 	return envelope(problem{
 		Code: codeTooSoon, Message: messageTooSoon, Meta: &meta{SafeFrom: millis(soon.SafeFrom)},
-		LongMessage: strings.ToUpper(why[:1]) + why[1:] + ". With force it is done now, and verifiers may meet a key that they do not have.",
+		LongMessage: sentence(soon) + " " + force,
 	})
+}
+
+// withKey puts into the answer of a refused rotation which key does not open, and under which version of the master key it is sealed.
+func withKey(shut *keys.SealedError) []byte {
+	return envelope(problem{Code: codeSealed, Message: messageSealed, LongMessage: sentence(shut) + " Nothing was changed."})
+}
+
+func sentence(err error) string {
+	why := err.Error()
+	end := "."
+	if strings.HasSuffix(why, "?") {
+		end = ""
+	}
+	return strings.ToUpper(why[:1]) + why[1:] + end
 }
 
 // seconds rounds up: a bound that is told must hold.

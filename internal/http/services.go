@@ -88,6 +88,7 @@ type Keys interface {
 // Ring is the operator's hand on the signing keys. keys.ErrTooSoon: rotating now would break verifiers. m2m.ErrNotFound: no such key.
 type Ring interface {
 	Overview(ctx context.Context) (keys.Overview, error)
+	Outlook() keys.Overview
 	Rotate(ctx context.Context, by m2m.Actor, how keys.Rotation) error
 	Compromise(ctx context.Context, by m2m.Actor, kid m2m.KeyID) error
 }

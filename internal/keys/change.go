@@ -14,8 +14,8 @@ const attempts = 10
 
 // tend reads the ring and takes the steps that are due.
 func (k *Keeper) tend(ctx context.Context) error {
-	return k.change(ctx, m2m.Actor{Kind: m2m.System}, func(r Ring, _ bool) ([]Step, error) {
-		return Plan(r, r.At, k.deps.Policy.widened(r)), nil
+	return k.change(ctx, m2m.Actor{Kind: m2m.System}, false, func(r Ring, _ bool) ([]Step, error) {
+		return Plan(r, r.At, k.deps.Policy.widened(r)), k.view.Load().sealed
 	})
 }
 
@@ -27,11 +27,11 @@ type Rotation struct {
 	Retire m2m.KeyID
 }
 
-// Rotate makes the announced key sign now. *TooSoonError: that would break verifiers, and force is not set. m2m.ErrNotFound: there is no
-// key to retire. If another replica rotates in the same instant, its rotation is this one.
+// Rotate makes the announced key sign now. *TooSoonError: that would break verifiers, and force is not set, or the key set would be too
+// large, with force too. ErrSealed: the key that is to sign does not open. m2m.ErrNotFound: there is no key to retire. If another replica rotates in the same instant, its rotation is this one.
 func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, how Rotation) error {
 	var was []Key
-	return k.change(ctx, by, func(r Ring, again bool) ([]Step, error) {
+	return k.change(ctx, by, how.Force, func(r Ring, again bool) ([]Step, error) {
 		active := r.in(Active)
 		if again && !sameKeys(was, active) {
 			return nil, nil
@@ -40,22 +40,25 @@ func (k *Keeper) Rotate(ctx context.Context, by m2m.Actor, how Rotation) error {
 		if how.Retire != "" && (len(active) == 0 || active[0].ID != how.Retire) {
 			return nil, r.knows(how.Retire)
 		}
-		return planRotation(r, r.At, k.deps.Policy.widened(r), how.Force)
+		if err := k.view.Load().sealed; err != nil {
+			return nil, err
+		}
+		return rotation(r, r.At, k.deps.Policy.widened(r), how.Force)
 	})
 }
 
 // Compromise takes a key out of the key set and out of use at once; what it signed is refused by every online check from the moment
 // this returns, and offline at the latest Policy.ForgottenAfter later (R41). If it was the one that signs, the announced key takes its
-// place. Again: nothing changes. m2m.ErrNotFound: there is no such key.
+// place, or a new one where that does not open here. Again: nothing changes. m2m.ErrNotFound: there is no such key.
 func (k *Keeper) Compromise(ctx context.Context, by m2m.Actor, kid m2m.KeyID) error {
-	return k.change(ctx, by, func(r Ring, _ bool) ([]Step, error) {
-		return planCompromise(r, kid)
+	return k.change(ctx, by, false, func(r Ring, _ bool) ([]Step, error) {
+		return planCompromise(k.view.Load().without(r, kid), kid)
 	})
 }
 
 // change reads the ring, asks decide what to do, and does it if the ring is still the same; if not, it begins again, and says so. The
 // clock that decides is the store's, which the ring carries: a replica whose own clock is wrong moves nothing before its time.
-func (k *Keeper) change(ctx context.Context, by m2m.Actor, decide func(r Ring, again bool) ([]Step, error)) error {
+func (k *Keeper) change(ctx context.Context, by m2m.Actor, force bool, decide func(r Ring, again bool) ([]Step, error)) error {
 	for attempt := range attempts {
 		if err := k.Refresh(ctx); err != nil {
 			return err
@@ -68,6 +71,9 @@ func (k *Keeper) change(ctx context.Context, by m2m.Actor, decide func(r Ring, a
 		changes, err := k.prepare(ring, steps)
 		if err != nil {
 			return err
+		}
+		for i := range changes {
+			changes[i].Forced = force
 		}
 		err = k.deps.Store.ChangeRing(ctx, by, ring.Version, changes)
 		if errors.Is(err, m2m.ErrConflict) {

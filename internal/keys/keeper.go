@@ -46,7 +46,7 @@ func New(d Deps) *Keeper {
 }
 
 // Start reads the ring and makes what is missing: on the first start of all one active and one announced key. It fails closed:
-// with an impossible policy, and when the active key does not open with the master keys (R9).
+// with an impossible policy, and when an active or announced key does not open with the master keys (R9).
 func (k *Keeper) Start(ctx context.Context) error {
 	if err := k.deps.Policy.Validate(); err != nil {
 		return err
@@ -116,10 +116,22 @@ func (k *Keeper) Signer(context.Context) (m2m.KeyID, ed25519.PrivateKey, error) 
 	if err != nil {
 		return "", nil, err
 	}
-	if v.active == "" || v.private == nil {
+	if v.active == "" {
 		return "", nil, fmt.Errorf("no signing key: %w", m2m.ErrUnavailable)
 	}
+	if v.private == nil {
+		return "", nil, fmt.Errorf("no signing key: %w: %w", m2m.ErrUnavailable, v.sealed)
+	}
 	return v.active, v.private, nil
+}
+
+// Ready tells why this replica should not be asked: its copy of the ring is too old, or a key that signs, or is to, does not open.
+func (k *Keeper) Ready(context.Context) error {
+	v, err := k.fresh()
+	if err != nil {
+		return err
+	}
+	return v.sealed
 }
 
 // PublicKey finds a published key. Its state as of the last commit is for the online check to see; that is also why it answers from

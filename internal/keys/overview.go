@@ -17,6 +17,7 @@ type Overview struct {
 	Now          time.Time  // by the store's clock
 	SafeToRotate time.Time  // from then on; Now: at once
 	Policy       Policy     // with what other replicas answer, or have answered lately
+	Counted      bool       // false: what the keys have signed was not asked, and Signed is empty
 	Keys         []Forecast // by CreatedAt, then ID
 }
 
@@ -39,8 +40,18 @@ func (k *Keeper) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, fmt.Errorf("count signed tokens: %w", err)
 	}
+	out := k.forecast(signed)
+	out.Counted = true
+	return out, nil
+}
+
+// Outlook is the Overview of the ring as it is in memory, without the counts: the answer to a change, which must not wait for anything that
+// might fail once the change is made.
+func (k *Keeper) Outlook() Overview { return k.forecast(nil) }
+
+func (k *Keeper) forecast(signed map[m2m.KeyID]Signed) Overview {
 	r := k.view.Load().ring
-	return forecast(r, signed, r.At, k.deps.Policy.widened(r)), nil
+	return forecast(r, signed, r.At, k.deps.Policy.widened(r))
 }
 
 // forecast is a function of its arguments and nothing else.

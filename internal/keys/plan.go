@@ -52,6 +52,7 @@ var ErrTooSoon = errors.New("rotating now would break verifiers")
 type TooSoonError struct {
 	SafeFrom time.Time
 	Why      string
+	Firm     bool // force does not allow it either
 }
 
 // Error tells why, and the date from which it is safe.

@@ -21,7 +21,8 @@ const (
 	Compromised State = "compromised"
 )
 
-// Key is one signing key. The private half exists only sealed, in the place SealPlace(id) (R37).
+// Key is one signing key. The private half exists only sealed, in the place SealPlace(id) (R37), and of a removed or compromised key not at
+// all.
 type Key struct {
 	ID            m2m.KeyID
 	State         State
@@ -61,6 +62,8 @@ type Served struct {
 type Change struct {
 	Key  Key // the key as it is to be from now on, but for the date of this step; a new one when From is empty
 	From State
+	// Forced is for the audit entry ("force": "true"): by hand, although it might break verifiers.
+	Forced bool
 }
 
 // Dated gives the key with the date of this step.
@@ -100,7 +103,8 @@ type Store interface {
 	// ring still has version was, and moves the version. m2m.ErrConflict: somebody else was first, nothing was changed. The changes are
 	// in an order in which no two keys are ever active. Each step is dated by the store's own clock (Change.Dated), when nothing is left
 	// to wait for: no date is older than its commit by more than LongestChange, or m2m.ErrUnavailable and nothing was changed. Of a key
-	// that is there its state and dates change, nothing else: its sealed half may have been sealed anew since the ring was read.
+	// that is there its state and dates change, nothing else: its sealed half may have been sealed anew since the ring was read. Of a key
+	// that is removed or compromised it is dropped: nothing needs it any more.
 	ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []Change) error
 	// ServeKeySet records that a replica may answer so (Served) until life from now, by the store's clock, unless a later time stands there.
 	ServeKeySet(ctx context.Context, maxAge, lease, life time.Duration) error

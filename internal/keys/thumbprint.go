@@ -23,6 +23,11 @@ func Thumbprint(public ed25519.PublicKey) (m2m.KeyID, error) {
 	if err != nil {
 		return "", fmt.Errorf("make JWK: %w", err)
 	}
+	return thumbprintOf(key)
+}
+
+// thumbprintOf hashes the required members of a key in their canonical form (RFC 7638 section 3).
+func thumbprintOf(key jwk.Key) (m2m.KeyID, error) {
 	sum, err := key.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return "", fmt.Errorf("hash JWK: %w", err)

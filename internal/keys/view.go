@@ -22,7 +22,8 @@ type view struct {
 
 	active  m2m.KeyID // empty: no key signs
 	private ed25519.PrivateKey
-	sealed  error // why the active key does not open; publishing goes on without it
+	shut    map[m2m.KeyID]bool // the announced and active keys that do not open
+	sealed  error              // nil: there are none; publishing goes on without them
 }
 
 // elapsed tells how much time has passed: by the monotonic clock, which stands still while a machine is suspended, and by the wall clock,
@@ -43,7 +44,7 @@ func newView(r Ring, old *view, readAt time.Time, sealer *secret.Sealer, maxAge 
 	slices.SortFunc(r.Keys, func(a, b Key) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
-	v := &view{ring: r, readAt: readAt, public: map[m2m.KeyID]ed25519.PublicKey{}}
+	v := &view{ring: r, readAt: readAt, public: map[m2m.KeyID]ed25519.PublicKey{}, shut: map[m2m.KeyID]bool{}}
 	var published []Key
 	for _, k := range r.Keys {
 		if !k.published() {
@@ -54,14 +55,22 @@ func newView(r Ring, old *view, readAt time.Time, sealer *secret.Sealer, maxAge 
 		}
 		published = append(published, k)
 		v.public[k.ID] = k.Public
+		if k.State == Retiring {
+			continue
+		}
+		private, err := k.open(sealer)
+		if err != nil {
+			v.shut[k.ID] = true
+			v.sealed = errors.Join(v.sealed, &SealedError{Key: k.ID, State: k.State, Version: k.Sealed.Version, cause: err})
+		}
 		if k.State != Active {
+			clear(private)
 			continue
 		}
 		if v.active != "" {
 			return nil, errors.New("two active signing keys")
 		}
-		v.active = k.ID
-		v.private, v.sealed = k.open(sealer)
+		v.active, v.private = k.ID, private
 	}
 	var err error
 	if v.document, err = document(published, maxAge); err != nil {

@@ -1,43 +1,30 @@
 package publickey
 
 import (
+	"bytes"
 	"crypto/ed25519"
-	"encoding/hex"
 	"errors"
+
+	"filippo.io/edwards25519"
 )
 
-// CheckEd25519 refuses what no honest key is: a wrong length, a coordinate that is not reduced, and the points of small order, under
-// which a signature can be good for many messages.
+// CheckEd25519 refuses what no honest key is: a wrong length, bytes that are no point of the curve (RFC 8032 section 5.1.3), another
+// spelling of a point than its one canonical one, and the eight points whose order divides the cofactor, under which a signature can be
+// good for many messages.
 func CheckEd25519(public ed25519.PublicKey) error {
 	if len(public) != ed25519.PublicKeySize {
 		return errors.New("an Ed25519 public key has 32 bytes")
 	}
-	y := [ed25519.PublicKeySize]byte(public)
-	y[31] &= 0x7f // the sign of x
-	if !reduced(y) {
-		return errors.New("not a reduced Ed25519 public key")
+	point, err := new(edwards25519.Point).SetBytes(public)
+	if err != nil {
+		return errors.New("not a point of the Ed25519 curve")
 	}
-	// The y coordinates of the eight points whose order divides 8, little-endian.
-	switch hex.EncodeToString(y[:]) {
-	case "0100000000000000000000000000000000000000000000000000000000000000", // order 1
-		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 2
-		"0000000000000000000000000000000000000000000000000000000000000000", // order 4
-		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", // order 8
-		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a": // order 8
+	// The library reads coordinates that are not reduced, and a sign where x is 0; it writes neither.
+	if !bytes.Equal(point.Bytes(), public) {
+		return errors.New("not the canonical spelling of an Ed25519 point")
+	}
+	if new(edwards25519.Point).MultByCofactor(point).Equal(edwards25519.NewIdentityPoint()) == 1 {
 		return errors.New("an Ed25519 point of small order is no key")
 	}
 	return nil
-}
-
-// reduced tells whether y is below the field's prime 2^255-19.
-func reduced(y [ed25519.PublicKeySize]byte) bool {
-	if y[31] != 0x7f || y[0] < 0xed {
-		return true
-	}
-	for _, b := range y[1:31] {
-		if b != 0xff {
-			return true
-		}
-	}
-	return false
 }

@@ -94,7 +94,7 @@ func (d *DB) ChangeRing(ctx context.Context, by m2m.Actor, was int64, changes []
 			if err := changeKey(tx, c); err != nil {
 				return err
 			}
-			if err := d.writeAudit(tx, by, "key."+string(c.Key.State), string(c.Key.ID), nil); err != nil {
+			if err := d.writeAudit(tx, by, "key."+string(c.Key.State), string(c.Key.ID), changeDetails(c)); err != nil {
 				return err
 			}
 		}
@@ -115,6 +115,13 @@ func (d *DB) notIdle(tx *gorm.DB) error {
 	return tx.Exec(fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d", idleChange.Milliseconds())).Error
 }
 
+func changeDetails(c keys.Change) map[string]string {
+	if !c.Forced {
+		return nil
+	}
+	return map[string]string{"force": "true"}
+}
+
 // activationsLast lets a key step down before its successor steps up: the schema never sees two active ones (R38).
 func activationsLast(changes []keys.Change) []keys.Change {
 	sorted := slices.Clone(changes)
@@ -131,7 +138,8 @@ func activationsLast(changes []keys.Change) []keys.Change {
 	return sorted
 }
 
-// changeKey writes one key, if it is in the state that the change starts from. What a key is sealed as belongs to whoever seals anew.
+// changeKey writes one key, if it is in the state that the change starts from. What a key is sealed as belongs to whoever seals anew, until it
+// is never to sign again: then its private half is dropped.
 func changeKey(tx *gorm.DB, c keys.Change) error {
 	row := keyRow{
 		Kid: string(c.Key.ID), State: string(c.Key.State), PublicKey: c.Key.Public, Sealed: c.Key.Sealed.Bytes,
@@ -141,10 +149,14 @@ func changeKey(tx *gorm.DB, c keys.Change) error {
 	if c.From == "" {
 		return conflictIfDuplicate(tx.Create(&row).Error)
 	}
-	changed := tx.Model(&keyRow{}).Where("kid = ? AND state = ?", row.Kid, string(c.From)).Updates(map[string]any{
+	columns := map[string]any{
 		"state": row.State, "activated_at": row.ActivatedAt, "retired_at": row.RetiredAt, "removed_at": row.RemovedAt,
 		"compromised_at": row.CompromisedAt,
-	})
+	}
+	if c.Key.State == keys.Removed || c.Key.State == keys.Compromised {
+		columns["sealed"], columns["key_version"] = []byte{}, ""
+	}
+	changed := tx.Model(&keyRow{}).Where("kid = ? AND state = ?", row.Kid, string(c.From)).Updates(columns)
 	if changed.Error != nil {
 		return conflictIfDuplicate(changed.Error)
 	}
@@ -155,9 +167,12 @@ func changeKey(tx *gorm.DB, c keys.Change) error {
 }
 
 func (r keyRow) key() keys.Key {
+	sealed := secret.Sealed{Version: r.KeyVersion, Bytes: r.Sealed}
+	if sealed.Version == "" { // dropped
+		sealed = secret.Sealed{}
+	}
 	return keys.Key{
-		ID: m2m.KeyID(r.Kid), State: keys.State(r.State), Public: ed25519.PublicKey(r.PublicKey),
-		Sealed:    secret.Sealed{Version: r.KeyVersion, Bytes: r.Sealed},
+		ID: m2m.KeyID(r.Kid), State: keys.State(r.State), Public: ed25519.PublicKey(r.PublicKey), Sealed: sealed,
 		CreatedAt: fromMillis(r.CreatedAt), ActivatedAt: fromNullMillis(r.ActivatedAt), RetiredAt: fromNullMillis(r.RetiredAt),
 		RemovedAt: fromNullMillis(r.RemovedAt), CompromisedAt: fromNullMillis(r.CompromisedAt),
 	}

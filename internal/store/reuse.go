@@ -72,7 +72,8 @@ func (d *DB) ReuseToken(
 	return r, sealed, false, err
 }
 
-// reusable finds the token with the longest life that may be returned for a fingerprint, by the index tokens_for_reuse.
+// reusable finds the token with the longest life that may be returned for a fingerprint, by the index tokens_for_reuse. Of equals the newest:
+// it was made because an older one did not open.
 func (d *DB) reusable(ctx context.Context, fingerprint secret.Hash, remaining time.Duration) (m2m.Record, secret.Sealed, bool, error) {
 	const act = "find reusable token"
 	query := `
@@ -81,7 +82,7 @@ SELECT ` + tokenColumns + `, t.sealed, t.key_version
 FROM clock CROSS JOIN tokens t
 WHERE t.reuse_key = ? AND (t.expires_at IS NULL OR t.expires_at > clock.now AND t.expires_at - clock.now >= ?)
   AND ` + aliveSQL + `
-ORDER BY t.expires_at DESC NULLS FIRST, t.id LIMIT 1`
+ORDER BY t.expires_at DESC NULLS FIRST, t.created_at DESC, t.id LIMIT 1`
 	var rows []reusableRow
 	if err := d.gorm.WithContext(ctx).Raw(query, fingerprint[:], remaining.Milliseconds()).Find(&rows).Error; err != nil {
 		return m2m.Record{}, secret.Sealed{}, false, outward(act, err)

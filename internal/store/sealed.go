@@ -66,7 +66,7 @@ func (d *DB) SealedCounts(ctx context.Context) ([]masterkey.Count, error) {
 				Version string
 				Total   int64
 			}
-			query := fmt.Sprintf("SELECT %[2]s AS version, count(*) AS total FROM %[1]s WHERE %[2]s IS NOT NULL GROUP BY %[2]s ORDER BY %[2]s", c.table, c.version)
+			query := fmt.Sprintf("SELECT %[2]s AS version, count(*) AS total FROM %[1]s WHERE %[2]s <> '' GROUP BY %[2]s ORDER BY %[2]s", c.table, c.version)
 			if err := tx.Raw(query).Find(&rows).Error; err != nil {
 				return err
 			}

@@ -68,6 +68,7 @@ func ringIsKeptAsItWasGiven(t *testing.T, s Stores) {
 	step(t, s, 0, keys.Change{Key: a}, keys.Change{Key: b})
 	wantsRing(t, s, keys.Ring{Version: 1, Keys: []keys.Key{b, a}})
 	a.State = keys.Compromised
+	a.Sealed = secret.Sealed{} // never to sign again: dropped
 	stale := a
 	stale.Sealed = secret.Sealed{Version: "v0", Bytes: []byte("as it was before it was sealed anew")}
 	step(t, s, 1, keys.Change{Key: stale, From: keys.Announced})
@@ -137,7 +138,11 @@ func everyStepOfAKeyIsAudited(t *testing.T, s Stores) {
 	for _, state := range []keys.State{keys.Announced, keys.Active, keys.Retiring, keys.Removed, keys.Compromised} {
 		want = append(want, audit.Entry{Actor: admin(), Action: "key." + string(state), Target: string(k.ID)})
 	}
-	wantsAudit(t, s, want...)
+	forced := aKey(1)
+	step(t, s, 5, keys.Change{Key: forced, Forced: true})
+	wantsAudit(t, s, append(want, audit.Entry{
+		Actor: admin(), Action: "key.announced", Target: string(forced.ID), Details: map[string]string{"force": "true"},
+	})...)
 }
 
 // R39, I10: what a replica believes the time to be is nobody's business. The date of a step is between two looks at the store's clock,

@@ -124,6 +124,15 @@ func longestLife(t *testing.T, open OpenHot) {
 	if err != nil || r.ID != long.Grant.ID {
 		t.Errorf("%s, %v", r.ID, err)
 	}
+	// Of equals the newest: it was made because the older ones did not open.
+	for i := range 5 {
+		endless := reusable(w.opaque(a), fingerprint)
+		endless.Grant.ExpiresAt, endless.CreatedAt = time.Time{}, endless.CreatedAt.Add(time.Duration(i)*time.Millisecond)
+		w.put(endless)
+		if r, _, _, err := w.ReuseToken(t.Context(), fingerprint, 0, minting(short)); err != nil || r.ID != endless.Grant.ID {
+			t.Errorf("of %d endless ones %s, %v", i+1, r.ID, err)
+		}
+	}
 }
 
 func failedMint(t *testing.T, open OpenHot) {

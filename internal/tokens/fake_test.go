@@ -27,6 +27,7 @@ type fakeStore struct {
 	checks   []Check
 	recorded []NewRecord
 	reused   int
+	kept     *NewRecord // is found by ReuseToken
 	revoked  []*string
 }
 
@@ -66,6 +67,9 @@ func (f *fakeStore) RecordTokens(_ context.Context, records []NewRecord) ([]erro
 
 func (f *fakeStore) ReuseToken(ctx context.Context, _ secret.Hash, _ time.Duration, mint func(context.Context) (NewRecord, error)) (m2m.Record, secret.Sealed, bool, error) {
 	f.reused++
+	if f.kept != nil {
+		return f.kept.asRecord(), f.kept.Reuse.Sealed, false, nil
+	}
 	n, err := mint(ctx)
 	if err != nil {
 		return m2m.Record{}, secret.Sealed{}, false, err

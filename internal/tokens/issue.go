@@ -52,7 +52,7 @@ func (s *Service) IssueTo(ctx context.Context, machine m2m.Machine, r Request) (
 		return s.reuse(ctx, plan)
 	}
 	// 4. Mode, then record and count in one commit.
-	return s.mint(ctx, plan)
+	return s.mint(ctx, func(ctx context.Context) (m2m.Minted, NewRecord, error) { return s.draw(ctx, plan) })
 }
 
 func (s *Service) holder(ctx context.Context, caller secret.Text) (m2m.Machine, error) {
@@ -68,9 +68,9 @@ func (s *Service) holder(ctx context.Context, caller secret.Text) (m2m.Machine, 
 
 // mint makes, records and bills one token. If the key that signed was retired in the same moment, it signs once more with its
 // successor (R40).
-func (s *Service) mint(ctx context.Context, p plan) (Issued, error) {
+func (s *Service) mint(ctx context.Context, draw func(context.Context) (m2m.Minted, NewRecord, error)) (Issued, error) {
 	for attempt := 0; ; attempt++ {
-		minted, record, err := s.draw(ctx, p)
+		minted, record, err := draw(ctx)
 		if err != nil {
 			return Issued{}, err
 		}

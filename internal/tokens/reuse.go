@@ -12,25 +12,27 @@ import (
 )
 
 // reuse hands out an equal token that still lives long enough, or mints one that can be handed out again. A token handed out
-// again is not billed again.
+// again is not billed again. One that does not open counts as absent: its row was damaged, or sealed under a master key that this process
+// does not have, and neither is a reason to refuse the caller.
 func (s *Service) reuse(ctx context.Context, p plan) (Issued, error) {
 	fp := p.fingerprint()
-	mint := func(ctx context.Context) (NewRecord, error) {
+	draw := func(ctx context.Context) (m2m.Minted, NewRecord, error) {
 		minted, record, err := s.draw(ctx, p)
-		if err != nil {
-			return NewRecord{}, err
+		if err == nil {
+			record.Reuse = &Reusable{Fingerprint: fp, Sealed: s.Sealer.Seal(ReusePlace(record.Grant.ID), []byte(minted.Bearer.Reveal()))}
 		}
-		sealed := s.Sealer.Seal(ReusePlace(record.Grant.ID), []byte(minted.Bearer.Reveal()))
-		record.Reuse = &Reusable{Fingerprint: fp, Sealed: sealed}
-		return record, nil
+		return minted, record, err
 	}
-	record, sealed, err := s.findOrMint(ctx, fp, p, mint)
+	record, sealed, err := s.findOrMint(ctx, fp, p, func(ctx context.Context) (NewRecord, error) {
+		_, record, err := draw(ctx)
+		return record, err
+	})
 	if err != nil {
 		return Issued{}, err
 	}
 	plain, err := s.Sealer.Open(ReusePlace(record.ID), sealed)
 	if err != nil {
-		return Issued{}, fmt.Errorf("open reusable token: %w", err)
+		return s.mint(ctx, draw)
 	}
 	return Issued{Record: record, Bearer: secret.Text(plain)}, nil
 }

@@ -244,6 +244,22 @@ func TestReuse(t *testing.T) {
 	}
 }
 
+// A token that is kept for reuse and does not open is no reason to refuse: another one is made, kept and billed in its place.
+func TestAReusableTokenThatDoesNotOpenCountsAsAbsent(t *testing.T) {
+	w := newWorld(t)
+	lost := NewRecord{Grant: m2m.Grant{ID: "lost"}, Reuse: &Reusable{Sealed: secret.Sealed{Version: "of another master key", Bytes: []byte("?")}}}
+	w.store.kept = &lost
+	got, err := w.Issue(t.Context(), "good", Request{MinRemaining: new(int64(0))})
+	if err != nil || got.Record.ID == "lost" || len(w.store.recorded) != 1 {
+		t.Fatalf("Issue = %+v, %v; %d recorded", got, err, len(w.store.recorded))
+	}
+	w.store.kept = &w.store.recorded[0]
+	again, err := w.Issue(t.Context(), "good", Request{MinRemaining: new(int64(0))})
+	if err != nil || again.Bearer != got.Bearer || len(w.store.recorded) != 1 {
+		t.Errorf("again: %+v, %v; want %+v", again, err, got)
+	}
+}
+
 func TestFingerprintTellsWhatMustNotBeMixed(t *testing.T) {
 	base := plan{machine: m2m.Machine{ID: alpha, Scopes: m2m.Scopes{alpha, beta}}, format: m2m.JWT, claims: m2m.Claims(`{}`)}
 	turned := base

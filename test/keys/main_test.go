@@ -173,8 +173,14 @@ func published(t *testing.T, sets, tokens []seen, since map[string]time.Time) {
 	}
 }
 
-// query runs a statement on the deployment's database, behind its processes' back.
+// query runs a statement on the deployment's database, behind its processes' back, and tells how many rows it changed.
 func query(t *testing.T, d *harness.Deployment, sql string, args ...any) int64 {
+	t.Helper()
+	return count(t, d, "WITH done AS ("+sql+" RETURNING 1) SELECT count(*) FROM done", args...)
+}
+
+// count runs a query that gives one number.
+func count(t *testing.T, d *harness.Deployment, sql string, args ...any) int64 {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), d.Database)
 	if err != nil {
@@ -182,7 +188,7 @@ func query(t *testing.T, d *harness.Deployment, sql string, args ...any) int64 {
 	}
 	defer conn.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // nothing is left to lose
 	var n int64
-	if err := conn.QueryRow(t.Context(), "WITH done AS ("+sql+" RETURNING 1) SELECT count(*) FROM done", args...).Scan(&n); err != nil {
+	if err := conn.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
