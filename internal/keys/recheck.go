@@ -10,17 +10,18 @@ import (
 )
 
 // Whoever is asked about a token with an unknown kid has to tell a forged one from one that another replica has begun to sign with since
-// the ring was read, as after two compromises in a row. Reading the ring tells; and anybody may send any kid, so there is one reading for
-// all who ask at a time, and none within recheckPause of the last.
+// the ring was read, as after two compromises in a row. A reading that began after the question tells; and anybody may send any kid, so
+// there is one reading for all who ask at a time, and a pause between two.
 const (
 	recheckPause    = 100 * time.Millisecond
-	recheckPatience = time.Second // for a reading, and for whoever waits for one
+	recheckPatience = time.Second // for the pause and a reading, and for whoever waits for one
 )
 
-// Recheck makes PublicKey's "no such key" an answer: nil says that it was read from the store no longer ago than a tenth of a second, or
-// that the key is out of use for ever. m2m.ErrUnavailable: that cannot be told now, and the token is neither good nor bad (I6).
+// Recheck makes PublicKey's "no such key" an answer: nil says that the store was read since it was called, or that the key is out of use for
+// ever. m2m.ErrUnavailable: that cannot be told now, and the token is neither good nor bad (I6).
 func (k *Keeper) Recheck(ctx context.Context, kid m2m.KeyID) error {
-	if k.told(kid) {
+	asked := k.deps.Now()
+	if k.told(kid, asked) {
 		return nil
 	}
 	patient, cancel := context.WithTimeout(ctx, recheckPatience)
@@ -29,35 +30,58 @@ func (k *Keeper) Recheck(ctx context.Context, kid m2m.KeyID) error {
 	case k.rechecking <- struct{}{}:
 		defer func() { <-k.rechecking }()
 	case <-patient.Done():
-		return fmt.Errorf("look for an unknown key: %w: %w", m2m.ErrUnavailable, context.Cause(patient))
+		return notLooked(context.Cause(patient))
 	}
-	if k.told(kid) { // whoever was first has read
+	if k.told(kid, asked) { // whoever was first has read
 		return nil
 	}
-	if !k.failedAt.IsZero() && young(k.failedAt, k.deps.Now(), recheckPause) {
-		return fmt.Errorf("look for an unknown key: %w", m2m.ErrUnavailable)
+	if !k.failedAt.IsZero() && age(k.failedAt, k.deps.Now()) < recheckPause {
+		return notLooked(nil)
+	}
+	if err := k.pause(patient); err != nil {
+		return notLooked(err)
 	}
 	// The reading is for everybody who waits: it does not end with the one who began it.
 	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), recheckPatience)
 	defer cancel()
 	if err := k.Refresh(reading); err != nil {
 		k.failedAt = k.deps.Now()
-		return fmt.Errorf("look for an unknown key: %w", errors.Join(m2m.ErrUnavailable, err))
+		return notLooked(err)
 	}
 	return nil
 }
 
-// told tells whether nothing is to be learned about a kid: it is known, or the ring was read a moment ago.
-func (k *Keeper) told(kid m2m.KeyID) bool {
+// pause waits until a tenth of a second has passed since the last reading.
+func (k *Keeper) pause(ctx context.Context) error {
 	v := k.view.Load()
 	if v == nil {
-		return false
+		return nil
 	}
-	return v.ring.knows(kid) == nil || young(v.readAt, k.deps.Now(), recheckPause)
+	over := time.NewTimer(recheckPause - age(v.readAt, k.deps.Now())) // at once if that is over
+	defer over.Stop()
+	select {
+	case <-over.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
-// young tells whether less than d has passed, by either clock.
-func young(since, now time.Time, d time.Duration) bool {
+func notLooked(cause error) error {
+	return fmt.Errorf("look for an unknown key: %w", errors.Join(m2m.ErrUnavailable, cause))
+}
+
+// told tells whether a reading would teach nothing about a kid: it is known, or the ring was read since the question.
+func (k *Keeper) told(kid m2m.KeyID, asked time.Time) bool {
+	v := k.view.Load()
+	return v != nil && (v.ring.knows(kid) == nil || !v.readAt.Before(asked))
+}
+
+// age tells how long ago something was, by whichever clock says more; before its time it is as old as can be.
+func age(since, now time.Time) time.Duration {
 	ticked, passed := elapsed(since, now)
-	return max(ticked, passed) < d && passed >= 0
+	if passed < 0 {
+		return recheckPause
+	}
+	return max(ticked, passed)
 }

@@ -99,15 +99,16 @@ type seen struct {
 }
 
 // watch asks every replica for its key set and for JWTs, over and over, until the function that it gives is called, which gives
-// everything that was answered. Tokens are asked for as the machine that holds the secret.
+// everything that was answered. Tokens are asked for as the machine that holds the secret. Every question for a key set has to be answered
+// with one; of those for a token one in twenty may be told to come again, as when the key that signed it was retired twice in a row.
 func watch(t *testing.T, replicas []*harness.Server, secret string) (stop func() (sets, tokens []seen)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var mu sync.Mutex
 	var sets, tokens []seen
-	var failed atomic.Int64
+	var noSet, noToken atomic.Int64
 	var loops sync.WaitGroup
-	loop := func(ask func() (seen, bool), into *[]seen) {
+	loop := func(ask func() (seen, bool), into *[]seen, failed *atomic.Int64) {
 		loops.Go(func() {
 			for ctx.Err() == nil {
 				s, ok := ask()
@@ -130,7 +131,7 @@ func watch(t *testing.T, replicas []*harness.Server, secret string) (stop func()
 				return seen{}, false
 			}
 			return seen{replica: i, asked: asked, had: time.Now(), kids: kidsOf(t, reply.Body)}, true
-		}, &sets)
+		}, &sets, &noSet)
 		loop(func() (seen, bool) {
 			asked := time.Now()
 			reply, err := r.Try(t, http.MethodPost, "/v1/m2m_tokens", secret, harness.Fields{"token_format": "jwt"})
@@ -140,19 +141,22 @@ func watch(t *testing.T, replicas []*harness.Server, secret string) (stop func()
 			var token harness.Token
 			reply.Into(t, &token)
 			return seen{replica: i, asked: asked, had: time.Now(), kid: kidOf(t, token.Token), tokenID: token.ID}, true
-		}, &tokens)
+		}, &tokens, &noToken)
 	}
 	return func() ([]seen, []seen) {
 		cancel()
 		loops.Wait()
-		t.Logf("%d key sets, %d tokens, %d calls without an answer", len(sets), len(tokens), failed.Load())
+		t.Logf("%d key sets and %d refusals, %d tokens and %d refusals", len(sets), noSet.Load(), len(tokens), noToken.Load())
+		if noSet.Load() > 0 || noToken.Load()*20 > int64(len(tokens)) {
+			t.Errorf("%d of %d key sets and %d of %d tokens were not given", noSet.Load(), len(sets), noToken.Load(), len(tokens))
+		}
 		return sets, tokens
 	}
 }
 
-// published fails the test unless every key set that was asked for since a key was told to sign holds that key, and every token is signed
-// by such a key.
-func published(t *testing.T, sets, tokens []seen, since map[string]time.Time) {
+// published fails the test unless every key set that was asked for since a key was announced to all replicas holds that key, and every token
+// is signed by a key that was told to, which was announced before.
+func published(t *testing.T, sets, tokens []seen, announced, since map[string]time.Time) {
 	t.Helper()
 	signed := map[string]bool{}
 	for _, token := range tokens {
@@ -164,10 +168,15 @@ func published(t *testing.T, sets, tokens []seen, since map[string]time.Time) {
 	if len(signed) < len(since)/4 {
 		t.Errorf("tokens of %d keys were seen; %d keys signed", len(signed), len(since))
 	}
+	for kid, at := range since {
+		if known, ok := announced[kid]; !ok || known.After(at) {
+			t.Fatalf("%s signs and was not announced before", kid)
+		}
+	}
 	for _, set := range sets {
-		for kid, at := range since {
+		for kid, at := range announced {
 			if !set.asked.Before(at) && !set.kids[kid] {
-				t.Fatalf("%v after %s was told to sign replica %d serves a key set without it", set.asked.Sub(at), kid, set.replica)
+				t.Fatalf("%v after %s was announced replica %d serves a key set without it", set.asked.Sub(at), kid, set.replica)
 			}
 		}
 	}

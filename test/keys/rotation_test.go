@@ -1,7 +1,9 @@
 package keys
 
 import (
+	"encoding/base64"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,7 +23,9 @@ func TestRotationsInTheSameInstantAreOne(t *testing.T) {
 			machine := replicas[0].NewMachine(t, "A")
 			for chapter := range chapters {
 				active, announced := settled(t, replicas[0])
-				since := map[string]time.Time{active: time.Now()}
+				began := time.Now()
+				since := map[string]time.Time{active: began}
+				known := map[string]time.Time{active: began, announced: began} // to every replica: each has answered since
 				stop := watch(t, replicas, machine.SecretKey)
 				for round := range rounds {
 					since[announced] = time.Now()
@@ -40,6 +44,7 @@ func TestRotationsInTheSameInstantAreOne(t *testing.T) {
 						t.Fatalf("round %d: %s signs and %s is announced; %s was to sign", round, nowActive, nowAnnounced, announced)
 					}
 					active, announced = nowActive, nowAnnounced
+					known[announced] = time.Now()
 				}
 				retired := ringOf(t, replicas[0]).in("retiring")
 				if len(retired) != rounds {
@@ -49,7 +54,7 @@ func TestRotationsInTheSameInstantAreOne(t *testing.T) {
 				if len(sets) < rounds || len(tokens) < rounds {
 					t.Fatalf("too little was seen: %d key sets, %d tokens", len(sets), len(tokens))
 				}
-				published(t, sets, tokens, since)
+				published(t, sets, tokens, known, since)
 				for _, kid := range retired {
 					replicas[0].Call(t, http.MethodPost, "/v1/keys/"+kid+"/compromise", replicas[0].InstanceKey, nil).Want(t, http.StatusOK)
 				}
@@ -115,4 +120,46 @@ func TestACompromiseIsInstantOnEveryReplica(t *testing.T) {
 	for _, r := range replicas {
 		r.Verify(t, b.SecretKey, fresh.Token).Want(t, http.StatusOK)
 	}
+}
+
+// R38: replicas that change different keys in the same instant, each of which leaves its key in the state that the others saw, are decided one
+// after the other all the same: where all of them find the announced key missing, one makes it.
+func TestChangesInTheSameInstantAreDecidedOneAfterTheOther(t *testing.T) {
+	replicas := harness.OnPostgres(t, 3)
+	d := replicas[0].Deployment
+	for round := range 20 {
+		for range replicas {
+			replicas[0].Call(t, http.MethodPost, "/v1/keys/rotate", d.InstanceKey, harness.Fields{"force": true}).Want(t, http.StatusOK)
+		}
+		retiring := ringOf(t, replicas[0]).in("retiring")
+		query(t, d, "UPDATE signing_keys SET state = 'removed' WHERE state = 'announced'")
+		query(t, d, "UPDATE instance SET ring_version = ring_version + 1")
+		var together sync.WaitGroup
+		for i, r := range replicas {
+			together.Go(func() {
+				reply, err := r.Try(t, http.MethodPost, "/v1/keys/"+retiring[i]+"/compromise", d.InstanceKey, nil)
+				if err != nil || reply.Status != http.StatusOK {
+					t.Errorf("round %d: %v %d %s", round, err, reply.Status, reply.Body)
+				}
+			})
+		}
+		together.Wait()
+		settled(t, replicas[round%3])
+	}
+}
+
+// I6: a token of a key that another replica has made since this one read the ring is good here at once; one of a key that nobody has is not.
+func TestATokenOfAKeyThatIsNewElsewhereIsGood(t *testing.T) {
+	replicas := harness.OnPostgres(t, 2) // with the refresh interval of ten seconds
+	b := replicas[0].NewMachine(t, "B")
+	a := replicas[0].NewMachine(t, "A", b)
+	for range 2 { // the second key was never announced to replica 1
+		active, _ := settled(t, replicas[0])
+		replicas[0].Call(t, http.MethodPost, "/v1/keys/"+active+"/compromise", replicas[0].InstanceKey, nil).Want(t, http.StatusOK)
+	}
+	token := replicas[0].Mint(t, a.SecretKey, harness.Fields{"token_format": "jwt"})
+	replicas[1].Verify(t, b.SecretKey, token.Token).Want(t, http.StatusOK)
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"nobody","typ":"at+jwt"}`))
+	_, rest, _ := strings.Cut(token.Token, ".")
+	replicas[1].Verify(t, b.SecretKey, header+"."+rest).Want(t, http.StatusNotFound)
 }

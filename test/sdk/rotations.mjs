@@ -9,10 +9,10 @@ const [, , url, issuer, audience] = process.argv;
 mock.timers.enable({ apis: ['Date'], now: 0 });
 
 let served;
-let fetches = 0;
-const fetchFromMemory = async asked => {
+const fetches = []; // of each verifier: when it fetched
+const fetchFromMemory = times => async asked => {
   assert.equal(String(asked), url);
-  fetches++;
+  times.push(Date.now());
   return new Response(served.body, { status: 200, headers: served.headers });
 };
 const verifiers = [];
@@ -22,7 +22,11 @@ for await (const line of createInterface({ input: process.stdin })) {
   mock.timers.setTime(step.at);
   served = { body: step.jwks, headers: { 'content-type': 'application/json', 'cache-control': step.cacheControl } };
   // Their clocks begin at different instants.
-  if (verifiers.length < 13) verifiers.push(createRemoteJWKSet(new URL(url), { [customFetch]: fetchFromMemory }));
+  if (verifiers.length < 13) {
+    const times = [];
+    fetches.push(times);
+    verifiers.push(createRemoteJWKSet(new URL(url), { [customFetch]: fetchFromMemory(times) }));
+  }
   for (const keys of verifiers) {
     for (const token of step.tokens) {
       await jwtVerify(token, keys, { issuer, audience, typ: 'at+jwt', algorithms: ['EdDSA'] });
