@@ -81,7 +81,11 @@ func (f *form) take(err error, fields map[string]string) error {
 	if !known {
 		return err
 	}
-	f.fault(name, sentence(fault.Message))
+	message := sentence(fault.Message)
+	if fault.Field == "default_token_ttl" { // the wire speaks of seconds and of null
+		message = "A lifetime is at least 1 second and at most 3,650 days."
+	}
+	f.fault(name, message)
 	return nil
 }
 
