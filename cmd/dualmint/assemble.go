@@ -76,16 +76,17 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 		hot = s.grouped
 	}
 	registered := machines.New(register{db, hot}, sealer, p.now)
+	issued := tokens.New(tokens.Deps{
+		Store: db, Hot: hot, Finder: db, Desk: db, Opaque: opaque.New(),
+		JWT:    jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now}),
+		Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
+	})
 	s.firstStart = record.First
 	s.sessions = sessions.New(sessions.Deps{Store: db, Links: db, Callers: registered, Now: p.now})
 	api := httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
 		Machines: registered,
-		Tokens: tokens.New(tokens.Deps{
-			Store: db, Hot: hot, Finder: db, Opaque: opaque.New(),
-			JWT:    jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now}),
-			Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
-		}),
-		Usage: usage.New(db, c.prices), Audit: db, Keys: keeper,
+		Tokens:   issued,
+		Usage:    usage.New(db, c.prices), Audit: db, Keys: keeper,
 		Ready: s.ready, Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
 		TrustedProxies: c.Proxies(),
 		Limits:         httpapi.Limits{PerCredential: c.RatePerCredential, PerAddress: c.RatePerAddress},
@@ -93,7 +94,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 	s.door.handler = api
 	if c.Dashboard {
 		pages, err := dashboard.New(dashboard.Deps{ //nolint:contextcheck // likewise
-			Sessions: s.sessions, Machines: registered,
+			Sessions: s.sessions, Machines: registered, Tokens: issued,
 			Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
 			TrustedProxies: c.Proxies(), RatePerAddress: c.RatePerAddress,
 		})

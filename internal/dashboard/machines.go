@@ -6,6 +6,7 @@ import (
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/machines"
+	"github.com/dualmint/dualmint/internal/tokens"
 )
 
 const (
@@ -29,7 +30,8 @@ type machineList struct {
 	Order    string
 	Orders   []option
 	Page     machines.Page
-	Previous string // addresses; empty: none
+	Living   map[m2m.MachineID]string // tokens, of those that have any
+	Previous string                   // addresses; empty: none
 	Next     string
 	Teach    snippets // shown while there is no machine
 }
@@ -66,6 +68,9 @@ func (d *dashboard) listMachines(x *exchange) error {
 		return err
 	}
 	v := machineList{Text: q.Text, Order: order, Orders: choose(order, machineOrders()...), Page: found, Teach: d.teach(nil)}
+	if v.Living, err = d.living(x, found.Machines); err != nil {
+		return err
+	}
 	if n := len(found.Machines); n > 0 {
 		if found.Previous {
 			v.Previous = listAddress(v, "before", found.Machines[0].ID)
@@ -75,6 +80,31 @@ func (d *dashboard) listMachines(x *exchange) error {
 		}
 	}
 	return x.show(http.StatusOK, page{Name: "machines", Title: "Machines", Section: sectionMachines, Body: v})
+}
+
+// living counts the living tokens of machines, and says where counting stopped.
+func (d *dashboard) living(x *exchange, list []machines.Summary) (map[m2m.MachineID]string, error) {
+	ids := make([]m2m.MachineID, len(list))
+	for i, m := range list {
+		ids[i] = m.ID
+	}
+	counts, err := d.Tokens.Living(x.ctx(), ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[m2m.MachineID]string, len(counts))
+	for id, n := range counts {
+		out[id] = counted(n)
+	}
+	return out, nil
+}
+
+// counted writes a number of living tokens, with a plus behind it where counting stopped.
+func counted(n int) string {
+	if n >= tokens.CountedLiving {
+		return number(n) + "+"
+	}
+	return number(n)
 }
 
 // listAddress is another page of the same list.
@@ -94,6 +124,7 @@ type machineView struct {
 	machines.Detail
 	Callers     []m2m.Machine // by name
 	MoreCallers bool
+	Living      string // tokens
 	Teach       snippets
 }
 
@@ -107,6 +138,11 @@ func (d *dashboard) showMachine(x *exchange) error {
 		return err
 	}
 	v := machineView{Detail: m, Callers: callers, Teach: d.teach(&m.Machine)}
+	living, err := d.Tokens.Living(x.ctx(), []m2m.MachineID{m.ID})
+	if err != nil {
+		return err
+	}
+	v.Living = counted(living[m.ID])
 	if len(callers) > callersShown {
 		v.Callers, v.MoreCallers = callers[:callersShown], true
 	}

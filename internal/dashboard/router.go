@@ -32,6 +32,10 @@ func (d *dashboard) routes(r routes) {
 	d.machineRoutes(r)
 	d.machineChangeRoutes(r)
 	d.machineSecretRoutes(r)
+	d.tokenRoutes(r)
+	d.tokenNewRoutes(r)
+	d.tokenRevokeRoutes(r)
+	d.inspectRoutes(r)
 
 	r.e.NoRoute(d.anyone(d.signedIn(func(*exchange) error { return m2m.ErrNotFound })))
 	r.e.NoMethod(d.anyone(func(*exchange) error { return errNoMethod }))

@@ -21,6 +21,7 @@ const Root = "/dashboard"
 type Deps struct {
 	Sessions Sessions
 	Machines Machines
+	Tokens   Tokens
 	Instance m2m.InstanceID
 	Issuer   string // the public base URL, without a slash at its end
 	Logger   *slog.Logger

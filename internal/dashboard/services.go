@@ -2,12 +2,13 @@ package dashboard
 
 import (
 	"context"
+	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/machines"
 	"github.com/dualmint/dualmint/internal/secret"
 	"github.com/dualmint/dualmint/internal/sessions"
-	"time"
+	"github.com/dualmint/dualmint/internal/tokens"
 )
 
 // Sessions opens, finds and ends sessions. m2m.ErrUnauthenticated: what was presented opens nothing. Errors are those of
@@ -46,6 +47,22 @@ type Registry interface {
 type Scopes interface {
 	ChangeScopes(ctx context.Context, by m2m.Actor, from string, add, remove []string) error
 	CallersOf(ctx context.Context, id string, limit int) ([]m2m.Machine, error)
+}
+
+// Tokens is what the operator does with tokens. m2m.ErrNotFound: no such token. Errors are those of *tokens.Service.
+type Tokens interface {
+	TokenView
+	IssueAs(ctx context.Context, by m2m.Actor, machine m2m.Machine, r tokens.Request) (tokens.Issued, error)
+	Revoke(ctx context.Context, caller m2m.Caller, by m2m.Actor, id string, reason *string) (m2m.Record, error)
+	RevokeAll(ctx context.Context, by m2m.Actor, machine string, reason *string) (int64, error)
+}
+
+// TokenView looks at tokens and changes nothing.
+type TokenView interface {
+	Page(ctx context.Context, q tokens.PageQuery) (tokens.Page, error)
+	Look(ctx context.Context, id string) (tokens.Sight, error)
+	Living(ctx context.Context, ids []m2m.MachineID) (map[m2m.MachineID]int, error)
+	Inspect(ctx context.Context, text secret.Text) (tokens.Inspection, error)
 }
 
 // Secrets shows and replaces machine secrets.

@@ -15,3 +15,7 @@ CREATE TABLE first_links (
 );
 
 ALTER TABLE audit ADD COLUMN session TEXT; -- label of the dashboard session that the operator acted in
+
+-- The living tokens of a machine, for people: how many they are, and which to revoke when all are to go. No statement of the hot path has
+-- the machine of a token before it has the token, so none can take this for a way to it.
+CREATE INDEX tokens_living ON tokens (machine_id, expires_at) WHERE revoked_at IS NULL;
