@@ -20,6 +20,7 @@ const module = "github.com/dualmint/dualmint"
 var levels = map[string]int{
 	"internal/secret":     0,
 	"internal/strictjson": 0,
+	"internal/sheet":      0,
 	"internal/batch":      0,
 	"internal/m2m":        1,
 	"internal/config":     2,
