@@ -38,6 +38,7 @@ type Store interface {
 	ScopeStore
 	SecretStore
 	PageStore
+	GraphStore
 }
 
 // Registry keeps the machines themselves.

@@ -15,6 +15,7 @@ import (
 	"github.com/dualmint/dualmint/internal/audit"
 	"github.com/dualmint/dualmint/internal/keys"
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/machines"
 	"github.com/dualmint/dualmint/internal/masterkey"
 	"github.com/dualmint/dualmint/internal/secret"
 	"github.com/dualmint/dualmint/internal/tokens"
@@ -25,6 +26,7 @@ import (
 type HotStore interface {
 	tokens.Store
 	usage.Store
+	machines.GraphStore
 	keys.Store
 	masterkey.Store
 	audit.Store
@@ -47,7 +49,7 @@ type OpenHot func(t testing.TB, rule m2m.ScopeRule) Hot
 // TokenPromises runs every promise about tokens, their checks and what is counted.
 func TokenPromises(t *testing.T, open OpenHot) {
 	t.Helper()
-	for _, promises := range []func(*testing.T, OpenHot){checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises, signedPromises, sealedPromises} {
+	for _, promises := range []func(*testing.T, OpenHot){checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises, signedPromises, sealedPromises, graphPromises} {
 		promises(t, open)
 	}
 }
