@@ -28,6 +28,10 @@ type auditRow struct {
 // TableName is for gorm.
 func (auditRow) TableName() string { return "audit" }
 
+// lastBeforeSQL is a number above which nothing is of before a time, by one probe of audit_by_time: entries are numbered as they were made,
+// but for those of the same moment.
+const lastBeforeSQL = `coalesce((SELECT b.id FROM audit b WHERE b.at < ? ORDER BY b.at DESC, b.id DESC LIMIT 1), 0) + 1000`
+
 // AuditEntries gives at most q.Limit entries, newest first.
 func (d *DB) AuditEntries(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
 	find := d.gorm.WithContext(ctx).Order("id DESC").Limit(max(q.Limit, 0))
@@ -39,6 +43,15 @@ func (d *DB) AuditEntries(ctx context.Context, q audit.Query) ([]audit.Entry, er
 	}
 	if q.Target != "" {
 		find = find.Where("target = ?", storable(q.Target))
+	}
+	if q.Kind != "" {
+		find = find.Where("actor_kind = ?", storable(string(q.Kind)))
+	}
+	if q.Address != "" {
+		find = find.Where("address = ?", storable(q.Address))
+	}
+	if !q.Until.IsZero() {
+		find = find.Where("id <= ("+lastBeforeSQL+") AND at < ?", millis(q.Until), millis(q.Until))
 	}
 	var rows []auditRow
 	if err := find.Find(&rows).Error; err != nil {
