@@ -76,6 +76,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 		hot = s.grouped
 	}
 	registered := machines.New(register{db, hot}, sealer, p.now)
+	reports := usage.New(db, c.prices)
 	issued := tokens.New(tokens.Deps{
 		Store: db, Hot: hot, Finder: db, Desk: db, Opaque: opaque.New(),
 		JWT:    jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now}),
@@ -86,7 +87,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 	api := httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
 		Machines: registered,
 		Tokens:   issued,
-		Usage:    usage.New(db, c.prices), Audit: db, Keys: keeper,
+		Usage:    reports, Audit: db, Keys: keeper,
 		Ready: s.ready, Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
 		TrustedProxies: c.Proxies(),
 		Limits:         httpapi.Limits{PerCredential: c.RatePerCredential, PerAddress: c.RatePerAddress},
@@ -94,6 +95,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 	s.door.handler = api
 	if c.Dashboard {
 		pages, err := dashboard.New(dashboard.Deps{ //nolint:contextcheck // likewise
+			Graph: registered, Ledger: usage.NewLedger(db, c.prices, p.now), Reports: reports, Keys: keeper, Audit: db,
 			Sessions: s.sessions, Machines: registered, Tokens: issued,
 			Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
 			TrustedProxies: c.Proxies(), RatePerAddress: c.RatePerAddress,

@@ -17,6 +17,7 @@ var (
 	errForm        = errors.New("form cannot be read")
 	errFormTooBig  = errors.New("form too large")
 	errContentType = errors.New("body is not a form")
+	errAddress     = errors.New("address cannot be read")
 )
 
 // answer is the public side of an error.
@@ -46,6 +47,7 @@ func answers() []answer {
 		{errFormTooBig, http.StatusRequestEntityTooLarge, "Too much", "The form holds more than this page takes."},
 		{errContentType, http.StatusUnsupportedMediaType, "Not a form", "This address takes forms of this dashboard only."},
 		{errForm, http.StatusBadRequest, "Not a form of this page", "What was sent is not what this page sends. Reload it and try again."},
+		{errAddress, http.StatusBadRequest, "Not an address of this dashboard", "Something in it cannot be read. Begin at the page that led here."},
 		{errTooMany, http.StatusTooManyRequests, "Too many requests", "Wait a moment, then try again."},
 	}
 }

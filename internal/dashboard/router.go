@@ -36,6 +36,10 @@ func (d *dashboard) routes(r routes) {
 	d.tokenNewRoutes(r)
 	d.tokenRevokeRoutes(r)
 	d.inspectRoutes(r)
+	d.graphRoutes(r)
+	d.usageRoutes(r)
+	d.keyRoutes(r)
+	d.auditRoutes(r)
 
 	r.e.NoRoute(d.anyone(d.signedIn(func(*exchange) error { return m2m.ErrNotFound })))
 	r.e.NoMethod(d.anyone(func(*exchange) error { return errNoMethod }))

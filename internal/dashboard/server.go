@@ -22,6 +22,11 @@ type Deps struct {
 	Sessions Sessions
 	Machines Machines
 	Tokens   Tokens
+	Graph    Graph
+	Ledger   Ledger
+	Reports  Reports
+	Keys     Keys
+	Audit    Audit
 	Instance m2m.InstanceID
 	Issuer   string // the public base URL, without a slash at its end
 	Logger   *slog.Logger

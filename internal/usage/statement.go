@@ -53,7 +53,7 @@ type Left struct {
 // statement puts together what a book knows.
 func (b *book) statement(start time.Time, top int) Statement {
 	m := Statement{
-		Start: start, End: start.AddDate(0, 1, 0), AsOf: b.asOf, Settled: b.settled, Kinds: b.closed.kinds.plus(b.open.kinds),
+		Start: start, End: start.AddDate(0, 1, 0), AsOf: b.asOf, Settled: b.settled, Kinds: b.closed.kinds.Plus(b.open.kinds),
 		Hours: make([]HourOf, 0, len(b.closed.hours)+len(b.open.hours)),
 	}
 	for at, k := range b.closed.hours {
@@ -107,7 +107,7 @@ func busiest[K comparable](closed, open map[K]Kinds, top int, order func(a, b K)
 		c.kept = slices.Insert(c.kept, at, x)
 	}
 	for k, v := range closed {
-		take(counted[K]{key: k, Kinds: v.plus(open[k])})
+		take(counted[K]{key: k, Kinds: v.Plus(open[k])})
 	}
 	for k, v := range open {
 		if _, both := closed[k]; !both {

@@ -38,8 +38,8 @@ func (k *Kinds) at(op m2m.Operation, f m2m.Format) *Amounts {
 	}
 }
 
-// plus adds kind by kind.
-func (k Kinds) plus(b Kinds) Kinds {
+// Plus adds kind by kind, amounts of which the total is known to fit.
+func (k Kinds) Plus(b Kinds) Kinds {
 	return Kinds{
 		sum(k.CreatedOpaque, b.CreatedOpaque), sum(k.CreatedJWT, b.CreatedJWT),
 		sum(k.VerifiedOpaque, b.VerifiedOpaque), sum(k.VerifiedJWT, b.VerifiedJWT),
@@ -77,10 +77,10 @@ func (t *tally) add(r Row, a Amounts) error {
 	if t.total, err = t.total.plus(a); err != nil {
 		return err
 	}
-	t.kinds = t.kinds.plus(one)
+	t.kinds = t.kinds.Plus(one)
 	at := r.Hour.Unix()
-	t.hours[at] = t.hours[at].plus(one)
-	t.machines[r.Machine] = t.machines[r.Machine].plus(one)
+	t.hours[at] = t.hours[at].Plus(one)
+	t.machines[r.Machine] = t.machines[r.Machine].Plus(one)
 	if r.Operation == m2m.OpVerify {
 		t.addPair(pair{r.Machine, r.Receiver}, one)
 	}
@@ -93,7 +93,7 @@ func (t *tally) addPair(p pair, k Kinds) {
 		t.leftOut = true
 		return
 	}
-	t.pairs[p] = known.plus(k)
+	t.pairs[p] = known.Plus(k)
 }
 
 // merge takes over what another tally has.
@@ -102,12 +102,12 @@ func (t *tally) merge(o tally) error {
 	if t.total, err = t.total.plus(o.total); err != nil {
 		return err
 	}
-	t.kinds = t.kinds.plus(o.kinds)
+	t.kinds = t.kinds.Plus(o.kinds)
 	for at, k := range o.hours {
-		t.hours[at] = t.hours[at].plus(k)
+		t.hours[at] = t.hours[at].Plus(k)
 	}
 	for id, k := range o.machines {
-		t.machines[id] = t.machines[id].plus(k)
+		t.machines[id] = t.machines[id].Plus(k)
 	}
 	for p, k := range o.pairs {
 		t.addPair(p, k)
