@@ -80,10 +80,10 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 		defer cancel()
 		return s.door.close(grace, server, listener)
 	})
-	logger.InfoContext(ctx, "ready", "address", listener.Addr().String(), "issuer", c.Issuer, "instance", string(s.instance))
 	if err := p.tellDashboard(ctx, c, s, listener.Addr()); err != nil {
 		logger.WarnContext(ctx, "the dashboard's address could not be told", "error", err)
 	}
+	logger.InfoContext(ctx, "ready", "address", listener.Addr().String(), "issuer", c.Issuer, "instance", string(s.instance))
 	if demo {
 		g.Go(func() error { return p.demoOn(failed, c, listener.Addr(), level) })
 	}

@@ -65,8 +65,8 @@ func isLoopback(hostport string) bool {
 
 // ours gives a path of the dashboard as it was, and Root for anything else: nobody is sent to another host.
 func ours(path string) string {
-	u, err := url.Parse(path)
-	ok := err == nil && u.Scheme == "" && u.Host == "" && u.User == nil && !strings.ContainsAny(path, "\\\r\n\t") &&
+	u, err := url.Parse(path) // of what a browser makes of dots in a path, nothing leads out of Root
+	ok := err == nil && !strings.Contains(u.Path, "..") && u.Scheme == "" && u.Host == "" && u.User == nil && !strings.ContainsAny(path, "\\\r\n\t") &&
 		(u.Path == Root || strings.HasPrefix(u.Path, Root+"/"))
 	if !ok {
 		return Root

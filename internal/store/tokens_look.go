@@ -22,17 +22,13 @@ func (d *DB) TokenPage(ctx context.Context, q tokens.PageQuery) (tokens.Page, er
 		if _, err := detail(tx, q.Machine); err != nil {
 			return err
 		}
-		order, behind := "t.created_at DESC, t.id DESC", "(t.created_at, t.id) < (SELECT f.created_at, f.id FROM tokens f WHERE f.id = ?)"
-		if q.Back {
-			order, behind = "t.created_at ASC, t.id ASC", "(t.created_at, t.id) > (SELECT f.created_at, f.id FROM tokens f WHERE f.id = ?)"
-		}
 		find := tx.Table("tokens t").Select(tokenColumns).Where("t.machine_id = ?", string(q.Machine))
 		if q.From != "" {
-			find = find.Where(behind, storable(string(q.From)))
+			find = find.Where(tokenBehind(q.Back), storable(string(q.From)))
 		}
 		var rows []tokenRow
 		limit := max(q.Limit, 0)
-		if err := find.Order(order).Limit(limit + 1).Find(&rows).Error; err != nil {
+		if err := find.Order(tokenOrder(q.Back)).Limit(limit + 1).Find(&rows).Error; err != nil {
 			return err
 		}
 		more := len(rows) > limit
@@ -54,6 +50,21 @@ func (d *DB) TokenPage(ctx context.Context, q tokens.PageQuery) (tokens.Page, er
 		return tokens.Page{}, err
 	}
 	return page, nil
+}
+
+func tokenOrder(ascending bool) string {
+	if ascending {
+		return "t.created_at ASC, t.id ASC"
+	}
+	return "t.created_at DESC, t.id DESC"
+}
+
+// tokenBehind is the condition that a token stands behind another in that order.
+func tokenBehind(ascending bool) string {
+	if ascending {
+		return "(t.created_at, t.id) > (SELECT f.created_at, f.id FROM tokens f WHERE f.id = ?)"
+	}
+	return "(t.created_at, t.id) < (SELECT f.created_at, f.id FROM tokens f WHERE f.id = ?)"
 }
 
 // sightRow is what decides about a token beside its own row.

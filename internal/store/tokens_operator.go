@@ -100,11 +100,13 @@ func (d *DB) RecordTokenBy(ctx context.Context, by m2m.Actor, n tokens.NewRecord
 	return out[0].err()
 }
 
-// The audit entry of a token that the operator had made, where the token is.
+// The audit entry of a token that the operator had made, where this transaction has written the token: one that was there before is not
+// the operator's.
 const (
 	auditTokenPostgresSQL = `
 INSERT INTO audit (at, actor_kind, actor_machine, address, trace_id, session, action, target, details)
-SELECT ` + postgresNow + `, $1::text, $2::text, $3::text, $4::text, $5::text, 'token.create', id, $7::text FROM tokens WHERE id = $6::text`
+SELECT ` + postgresNow + `, $1::text, $2::text, $3::text, $4::text, $5::text, 'token.create', id, $7::text FROM tokens
+WHERE id = $6::text AND xmin = pg_current_xact_id()::xid`
 	auditTokenSQLiteSQL = `
 INSERT INTO audit (at, actor_kind, actor_machine, address, trace_id, session, action, target, details)
 SELECT ` + sqliteNow + `, ?1, ?2, ?3, ?4, ?5, 'token.create', id, ?7 FROM tokens WHERE id = ?6`

@@ -25,6 +25,7 @@ import (
 // HotStore is what the promises about tokens and usage are made by.
 type HotStore interface {
 	tokens.Store
+	tokens.Desk
 	usage.Store
 	machines.GraphStore
 	keys.Store
@@ -49,7 +50,9 @@ type OpenHot func(t testing.TB, rule m2m.ScopeRule) Hot
 // TokenPromises runs every promise about tokens, their checks and what is counted.
 func TokenPromises(t *testing.T, open OpenHot) {
 	t.Helper()
-	for _, promises := range []func(*testing.T, OpenHot){checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises, signedPromises, sealedPromises, graphPromises} {
+	for _, promises := range []func(*testing.T, OpenHot){
+		checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises, signedPromises, sealedPromises, deskPromises, graphPromises,
+	} {
 		promises(t, open)
 	}
 }

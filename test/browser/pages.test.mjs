@@ -17,6 +17,9 @@ before(async () => {
   for (const colorScheme of ['light', 'dark']) { // as long as there is nothing yet
     await page.emulateMedia({ colorScheme });
     await look(page, '/dashboard/machines', `machines-empty-1440-${colorScheme}`);
+    await look(page, '/dashboard', `overview-empty-1440-${colorScheme}`);
+    await look(page, '/dashboard/graph', `graph-empty-1440-${colorScheme}`);
+    await look(page, '/dashboard/usage', `usage-empty-1440-${colorScheme}`);
   }
   assert.deepEqual(faults, []);
   await context.close();

@@ -17,6 +17,7 @@ export async function furnish() {
     if (n === 2 || n === 29) await api('POST', `/v1/m2m_tokens/${body.id}/revoke`, billing.secret_key, { revocation_reason: 'Printed in a log by mistake <script>' });
   }
   await api('POST', '/v1/m2m_tokens/verify', orders.secret_key, { token: tokens[28].token });
+  for (let n = 3; n < 24; n++) for (let times = 0; times < n % 5; times++) await api('POST', '/v1/m2m_tokens/verify', orders.secret_key, { token: tokens[n].token });
   return { orders, billing, long, tokens };
 }
 
@@ -77,6 +78,20 @@ export const places = ({ orders, billing, long, tokens }) => ({
   },
   'token-revoke': `/dashboard/tokens/${tokens[28].id}/revoke`,
   'tokens-revoke': `/dashboard/machines/${billing.id}/revoke-tokens`,
+  overview: '/dashboard',
+  graph: '/dashboard/graph',
+  'graph-machine': `/dashboard/graph?machine=${billing.id}`,
+  'graph-found': '/dashboard/graph?q=worker',
+  usage: '/dashboard/usage',
+  keys: '/dashboard/keys',
+  'keys-rotate': '/dashboard/keys/rotate',
+  'keys-compromise': async page => {
+    await page.goto('/dashboard/keys');
+    await page.getByRole('link', { name: 'Compromised' }).first().click();
+  },
+  audit: '/dashboard/audit',
+  'audit-filtered': '/dashboard/audit?action=machine.create&who=instance_key&until=2099-01-01',
+  'audit-none': '/dashboard/audit?target=nothing',
   'sign-out-everywhere': '/dashboard/sign-out-everywhere',
   'not-found': '/dashboard/machines/mch_000000000000000000000000000',
 });

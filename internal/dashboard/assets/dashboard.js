@@ -45,38 +45,6 @@ window.addEventListener('pageshow', () => { // back again, by the browser's butt
   }
 });
 
-// What asks twice: a dialog in the browser's own looks, for forms that say what will happen.
-for (const form of document.querySelectorAll('form[data-confirm]')) {
-  form.addEventListener('submit', (event) => {
-    if (form.dataset.sure || event.defaultPrevented) return;
-    event.preventDefault();
-    delete form.dataset.sent;
-    form.removeAttribute('aria-busy');
-    const pressed = event.submitter;
-    const dialog = document.createElement('dialog');
-    dialog.className = 'card';
-    const text = document.createElement('p');
-    text.textContent = form.dataset.confirm;
-    text.id = 'question';
-    dialog.setAttribute('aria-labelledby', text.id);
-    const buttons = document.createElement('div');
-    buttons.className = 'buttons';
-    const yes = document.createElement('button');
-    yes.className = 'main danger';
-    yes.textContent = pressed ? pressed.textContent : 'Go on';
-    const no = document.createElement('button');
-    no.textContent = 'Cancel';
-    no.autofocus = true;
-    buttons.append(yes, no);
-    dialog.append(text, buttons);
-    document.body.append(dialog);
-    yes.addEventListener('click', () => { form.dataset.sure = 'yes'; dialog.close(); form.requestSubmit(pressed); });
-    no.addEventListener('click', () => dialog.close());
-    dialog.addEventListener('close', () => dialog.remove());
-    dialog.showModal();
-  });
-}
-
 // One menu at a time; a click elsewhere or Escape closes it.
 const menus = document.querySelectorAll('details.menu');
 document.addEventListener('click', (event) => {
