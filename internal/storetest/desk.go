@@ -48,7 +48,7 @@ func tokenPagesCoverEverything(t *testing.T, open OpenHot) {
 			for _, r := range page.Tokens {
 				forth = append(forth, r.ID)
 			}
-			more, q.From = page.Next, forth[len(forth)-1]
+			more, q.From = page.Next && len(forth) <= len(all), forth[len(forth)-1]
 		}
 		back := []m2m.TokenID{forth[len(forth)-1]}
 		for more := true; more; {
@@ -58,7 +58,8 @@ func tokenPagesCoverEverything(t *testing.T, open OpenHot) {
 			for _, r := range page.Tokens {
 				ids = append(ids, r.ID)
 			}
-			more, back = page.Previous, append(ids, back...)
+			back = append(ids, back...)
+			more = page.Previous && len(back) <= len(all)
 		}
 		for i, n := range all {
 			if len(forth) != len(all) || len(back) != len(all) || forth[i] != n.Grant.ID || back[i] != n.Grant.ID {

@@ -56,7 +56,7 @@ func walk(t *testing.T, s Stores, q machines.PageQuery) (forth, back []m2m.Machi
 			t.Fatal("nothing follows a page that ends before another")
 		}
 		back = append(ids, back...)
-		more = got.Previous
+		more = got.Previous && len(back) <= len(forth)
 		q.From = back[0]
 	}
 	return forth, back
