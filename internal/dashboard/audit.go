@@ -134,7 +134,11 @@ func (d *dashboard) auditPage(x *exchange) error {
 func (d *dashboard) viewEntries(x *exchange, entries []audit.Entry) ([]entryView, error) {
 	var ids []m2m.MachineID
 	for _, e := range entries {
-		for _, text := range []string{e.Target, string(e.Actor.Machine), e.Details["to_machine_id"], e.Details["machine_id"]} {
+		texts := []string{e.Target, string(e.Actor.Machine)}
+		for _, value := range e.Details {
+			texts = append(texts, idsIn(value)...)
+		}
+		for _, text := range texts {
 			if id, ok := m2m.ParseMachineID(text); ok {
 				ids = append(ids, id)
 			}
@@ -179,14 +183,41 @@ func viewEntry(e audit.Entry, ends map[m2m.MachineID]machines.End) entryView {
 	}
 	slices.Sort(names)
 	for i, name := range names {
-		value := e.Details[name]
-		if end, ok := ends[m2m.MachineID(value)]; ok {
-			value = end.Name
-		}
-		names[i] = strings.ReplaceAll(name, "_", " ") + ": " + shorten(value, 120)
+		names[i] = strings.ReplaceAll(strings.TrimSuffix(name, "_id"), "_", " ") + ": " + shorten(withNames(e.Details[name], ends), 120)
 	}
 	v.Details = strings.Join(names, "; ")
 	return v
+}
+
+// idsIn gives what may be the ids of a few machines, joined by spaces. Of many, a page shows how many they are and not which.
+func idsIn(value string) []string {
+	const few = 3
+	if words := strings.Fields(value); len(words) <= few {
+		return words
+	}
+	return nil
+}
+
+// withNames puts names into the place of ids.
+func withNames(value string, ends map[m2m.MachineID]machines.End) string {
+	words := strings.Fields(value)
+	known := 0
+	for i, word := range words {
+		if _, ok := m2m.ParseMachineID(word); ok {
+			known++
+		}
+		if end, ok := ends[m2m.MachineID(word)]; ok {
+			words[i] = end.Name
+		}
+	}
+	switch {
+	case known == 0 || known < len(words):
+		return value
+	case len(idsIn(value)) == 0:
+		return plural(known, "machine")
+	default:
+		return strings.Join(words, ", ")
+	}
 }
 
 // auditCSV sends what was filtered for, the newest auditAFile entries of it.

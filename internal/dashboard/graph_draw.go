@@ -73,8 +73,8 @@ func drawEdges(edges []machines.Edge) picture {
 		arrange(called, callers, edges, func(e machines.Edge) (mine, theirs m2m.MachineID) { return e.To.ID, e.From.ID })
 		arrange(callers, called, edges, func(e machines.Edge) (mine, theirs m2m.MachineID) { return e.From.ID, e.To.ID })
 	}
-	left := column{at: 36, anchor: "end", out: 36.8, letters: 30}
-	right := column{at: 64, anchor: "start", in: 63.2, letters: 30}
+	left := column{at: 36, anchor: "end", out: 36.8, letters: 27}
+	right := column{at: 64, anchor: "start", in: 63.2, letters: 27}
 	s := newStage(max(len(callers), len(called)), edges)
 	s.p.Heads = []head{{"36%", "end", "May call"}, {"64%", "start", "May be called"}}
 	s.column("l", left, callers, "")
@@ -87,9 +87,9 @@ func drawEdges(edges []machines.Edge) picture {
 
 // drawAround draws one machine with its callers on the left and whom it calls on the right.
 func drawAround(m machines.End, calls, callers []machines.Edge) picture {
-	left := column{at: 31, anchor: "end", out: 31.8, letters: 26}
-	middle := column{at: 50, anchor: "middle", in: 41, out: 59, letters: 15}
-	right := column{at: 69, anchor: "start", in: 68.2, letters: 26}
+	left := column{at: 31, anchor: "end", out: 31.8, letters: 23}
+	middle := column{at: 50, anchor: "middle", in: 41, out: 59, letters: 14}
+	right := column{at: 69, anchor: "start", in: 68.2, letters: 23}
 	s := newStage(max(len(calls), len(callers), 1), slices.Concat(calls, callers))
 	s.p.Heads = []head{{"31%", "end", "May call it"}, {"69%", "start", "It may call"}}
 	s.column("l", left, ends(callers, func(e machines.Edge) machines.End { return e.From }), "")

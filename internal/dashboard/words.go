@@ -14,6 +14,7 @@ func templateFuncs(now func() time.Time) template.FuncMap {
 	return template.FuncMap{
 		"day":      func(t time.Time) string { return t.UTC().Format("2006-01-02") },
 		"moment":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"minute":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"distance": func(t time.Time) string { return distance(t, now()) },
 		"number":   number[int],
