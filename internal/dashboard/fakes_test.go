@@ -154,6 +154,7 @@ type world struct {
 	handler  http.Handler
 	sessions *fakeSessions
 	machines *fakeMachines
+	figures  *fakeFigures
 	log      bytes.Buffer
 	now      time.Time
 }
@@ -161,11 +162,12 @@ type world struct {
 func newWorld(t *testing.T, issuer string) *world {
 	t.Helper()
 	w := &world{
-		t: t, sessions: &fakeSessions{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
+		t: t, sessions: &fakeSessions{}, figures: &fakeFigures{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
 		machines: &fakeMachines{machine: machines.Detail{Machine: m2m.Machine{ID: orders, Name: "orders", DefaultTTL: time.Hour, DefaultFormat: m2m.Opaque}}},
 	}
 	handler, err := New(Deps{
-		Sessions: w.sessions, Machines: w.machines, Tokens: fakeTokens{}, Instance: "ins_1", Issuer: issuer,
+		Sessions: w.sessions, Machines: w.machines, Tokens: fakeTokens{},
+		Graph: w.figures, Ledger: w.figures, Reports: w.figures, Keys: w.figures, Audit: w.figures, Instance: "ins_1", Issuer: issuer,
 		Logger: slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.now },
 	})
 	if err != nil {
