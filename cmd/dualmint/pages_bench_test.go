@@ -97,9 +97,8 @@ func BenchmarkPages(b *testing.B) {
 func look(b *testing.B, h http.Handler, cookie *http.Cookie, path string) {
 	b.Helper()
 	ask := func() *httptest.ResponseRecorder {
-		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r := httptest.NewRequest(http.MethodGet, benchIssuer+path, nil)
 		r.AddCookie(cookie)
-		r.RemoteAddr = "127.0.0.1:1"
 		out := httptest.NewRecorder()
 		h.ServeHTTP(out, r)
 		return out
@@ -137,10 +136,9 @@ func benchMachine(n int) string { return fmt.Sprintf("mch_%027d", n) }
 func signInto(b *testing.B, h http.Handler) *http.Cookie {
 	b.Helper()
 	form := url.Values{"key": {benchKey}, "next": {"/dashboard"}}
-	r := httptest.NewRequest(http.MethodPost, "/dashboard/sign-in", strings.NewReader(form.Encode()))
+	r := httptest.NewRequest(http.MethodPost, benchIssuer+"/dashboard/sign-in", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	r.RemoteAddr = "127.0.0.1:1"
 	out := httptest.NewRecorder()
 	h.ServeHTTP(out, r)
 	cookies := out.Result().Cookies()

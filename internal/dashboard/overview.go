@@ -2,9 +2,6 @@ package dashboard
 
 import (
 	"net/http"
-	"net/netip"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/audit"
@@ -130,7 +127,7 @@ func (d *dashboard) warnings(x *exchange, v overviewView, o keys.Overview) ([]wa
 		}
 		out = append(out, warning{text, auditPath + "?action=session.sign_in_refused", "Look at them"})
 	}
-	if !d.secure && !loopback(d.Issuer) {
+	if !d.secure && !isLoopback(d.host) {
 		out = append(out, warning{Text: "The public address is plain HTTP: secrets and tokens can be read on their way. Put HTTPS in front, and set DUALMINT_ISSUER to it."})
 	}
 	for _, a := range []struct {
@@ -142,16 +139,6 @@ func (d *dashboard) warnings(x *exchange, v overviewView, o keys.Overview) ([]wa
 		}
 	}
 	return out, nil
-}
-
-// loopback tells whether an address is of the machine itself.
-func loopback(issuer string) bool {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return false
-	}
-	addr, err := netip.ParseAddr(u.Hostname())
-	return err == nil && addr.IsLoopback() || u.Hostname() == "localhost" || strings.HasSuffix(u.Hostname(), ".localhost")
 }
 
 func latest(a, b time.Time) time.Time {
