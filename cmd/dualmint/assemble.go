@@ -35,6 +35,7 @@ type service struct {
 	keys     *keys.Keeper
 	schema   *schemaCheck
 	sessions *sessions.Service
+	ledger   *usage.Ledger
 	grouped  *tokens.Grouped // nil: grouping is off
 	door     door
 
@@ -93,9 +94,10 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 		Limits:         httpapi.Limits{PerCredential: c.RatePerCredential, PerAddress: c.RatePerAddress},
 	})
 	s.door.handler = api
+	s.ledger = usage.NewLedger(db, c.prices, p.now)
 	if c.Dashboard {
 		pages, err := dashboard.New(dashboard.Deps{ //nolint:contextcheck // likewise
-			Graph: registered, Ledger: usage.NewLedger(db, c.prices, p.now), Reports: reports, Keys: keeper, Audit: db,
+			Graph: registered, Ledger: s.ledger, Reports: reports, Keys: keeper, Audit: db,
 			Sessions: s.sessions, Machines: registered, Tokens: issued,
 			Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
 			TrustedProxies: c.Proxies(), RatePerAddress: c.RatePerAddress,

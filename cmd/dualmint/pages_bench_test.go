@@ -60,6 +60,7 @@ func BenchmarkPages(b *testing.B) {
 	var running sync.WaitGroup
 	running.Go(func() { _ = s.grouped.Run(loops) })
 	running.Go(func() { _ = s.keys.Run(loops) })
+	running.Go(func() { _ = s.ledger.Run(loops) })
 	defer running.Wait()
 	defer stop()
 	seed(b, filepath.Join(dir, "dualmint.db"))

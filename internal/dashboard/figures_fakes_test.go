@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/audit"
@@ -28,15 +29,26 @@ type fakeFigures struct {
 
 func (f *fakeFigures) ScopeEdges(context.Context, int) (machines.Edges, error) { return f.scopes, nil }
 
-func (f *fakeFigures) BusyEdges(context.Context, time.Time, time.Time, int) (machines.Edges, error) {
-	return f.busy, nil
+// EdgesOf finds pairs among busy and scopes.
+func (f *fakeFigures) EdgesOf(_ context.Context, pairs []machines.Pair) ([]machines.Edge, error) {
+	var out []machines.Edge
+	for _, p := range pairs {
+		for _, e := range append(slices.Clone(f.busy.Edges), f.scopes.Edges...) {
+			if e.From.ID == p.From && e.To.ID == p.To {
+				out = append(out, e)
+				break
+			}
+		}
+	}
+	return out, nil
 }
 
-func (f *fakeFigures) Around(_ context.Context, id string, _, _ time.Time, _ int) (machines.Detail, machines.Edges, machines.Edges, error) {
-	if id != orders {
-		return machines.Detail{}, machines.Edges{}, machines.Edges{}, m2m.ErrMachineNotFound
+func (f *fakeFigures) LastHour(context.Context) ([]usage.Traffic, time.Time, error) {
+	var out []usage.Traffic
+	for _, e := range f.busy.Edges {
+		out = append(out, usage.Traffic{Machine: e.From.ID, Receiver: e.To.ID, Verified: e.Verified})
 	}
-	return machines.Detail{Machine: m2m.Machine{ID: orders, Name: "orders"}}, f.scopes, f.busy, nil
+	return out, time.Date(2026, 5, 1, 11, 0, 0, 0, time.UTC), nil
 }
 
 func (f *fakeFigures) Ends(context.Context, []m2m.MachineID) (map[m2m.MachineID]machines.End, error) {
@@ -51,6 +63,7 @@ func (f *fakeFigures) Month(_ context.Context, of time.Time, _ int) (usage.State
 	s := f.statement
 	s.Start = monthStart(of)
 	s.End = s.Start.AddDate(0, 1, 0)
+	s.Complete = true
 	return s, nil
 }
 

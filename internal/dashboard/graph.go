@@ -1,13 +1,14 @@
 package dashboard
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/machines"
+	"github.com/dualmint/dualmint/internal/usage"
 )
 
 const (
@@ -22,8 +23,7 @@ const (
 // Graph tells who may call whom. Errors are those of *machines.Service.
 type Graph interface {
 	ScopeEdges(ctx context.Context, limit int) (machines.Edges, error)
-	BusyEdges(ctx context.Context, from, until time.Time, limit int) (machines.Edges, error)
-	Around(ctx context.Context, id string, from, until time.Time, limit int) (m machines.Detail, calls, callers machines.Edges, err error)
+	EdgesOf(ctx context.Context, pairs []machines.Pair) ([]machines.Edge, error)
 	Ends(ctx context.Context, ids []m2m.MachineID) (map[m2m.MachineID]machines.End, error)
 	List(ctx context.Context, q machines.Query) ([]machines.Detail, int64, error)
 }
@@ -46,9 +46,11 @@ type graphView struct {
 }
 
 func (d *dashboard) graphPage(x *exchange) error {
-	from, until := lastHour(d.Now())
-	v := graphView{Find: x.query("q"), Since: from.Format("15:04")}
-	var err error
+	traffic, since, err := d.Ledger.LastHour(x.ctx())
+	if err != nil {
+		return err
+	}
+	v := graphView{Find: x.query("q"), Since: since.Format("15:04")}
 	if _, v.Total, err = d.Graph.List(x.ctx(), machines.Query{Limit: 1}); err != nil {
 		return err
 	}
@@ -63,9 +65,9 @@ func (d *dashboard) graphPage(x *exchange) error {
 		v.MoreFound = found.Next
 	}
 	if id := x.query("machine"); id != "" {
-		err = d.aroundMachine(x, &v, id, from, until)
+		err = d.aroundMachine(x, &v, id, traffic)
 	} else {
-		err = d.wholeGraph(x, &v, from, until)
+		err = d.wholeGraph(x, &v, traffic)
 	}
 	if err != nil {
 		return err
@@ -73,36 +75,103 @@ func (d *dashboard) graphPage(x *exchange) error {
 	return x.show(http.StatusOK, page{Name: "graph", Title: "Who may call whom", Section: sectionGraph, Body: v})
 }
 
-// aroundMachine draws one machine between those that call it and those it calls.
-func (d *dashboard) aroundMachine(x *exchange, v *graphView, id string, from, until time.Time) error {
-	m, calls, callers, err := d.Graph.Around(x.ctx(), id, from, until, sideEdges)
+// aroundMachine draws one machine between those that call it and those it calls: the busiest, then by name.
+func (d *dashboard) aroundMachine(x *exchange, v *graphView, id string, traffic []usage.Traffic) error {
+	m, err := d.Machines.Get(x.ctx(), id)
 	if err != nil {
 		return err
 	}
-	v.Chosen, v.MoreCalls, v.MoreCallers = &m.Machine, calls.More, callers.More
-	v.Edges = slices.Concat(callers.Edges, calls.Edges)
-	v.Picture = drawAround(machines.End{ID: m.ID, Name: m.Name}, calls.Edges, callers.Edges)
+	known, err := d.Machines.CallersOf(x.ctx(), id, sideEdges+1)
+	if err != nil {
+		return err
+	}
+	var calls, callers []machines.Pair
+	for _, t := range traffic {
+		if t.Machine == m.ID {
+			calls = append(calls, machines.Pair{From: m.ID, To: t.Receiver})
+		}
+		if t.Receiver == m.ID {
+			callers = append(callers, machines.Pair{From: t.Machine, To: m.ID})
+		}
+	}
+	for _, to := range sortedByName(m.Scoped) {
+		calls = append(calls, machines.Pair{From: m.ID, To: to.ID})
+	}
+	for _, from := range known {
+		callers = append(callers, machines.Pair{From: from.ID, To: m.ID})
+	}
+	calls, v.MoreCalls = firstPairs(calls, sideEdges)
+	callers, v.MoreCallers = firstPairs(callers, sideEdges)
+	edges, err := d.loadedEdges(x, append(slices.Clone(callers), calls...), traffic)
+	if err != nil {
+		return err
+	}
+	v.Chosen, v.Edges = &m.Machine, edges
+	v.Picture = drawAround(machines.End{ID: m.ID, Name: m.Name}, edges[len(callers):], edges[:len(callers)])
 	return nil
 }
 
-// wholeGraph draws every scope if they are few. Of many it draws those on which the most was verified in the last hour, and if there was
-// nothing, the first ones by name.
-func (d *dashboard) wholeGraph(x *exchange, v *graphView, from, until time.Time) error {
+func sortedByName(list []m2m.Machine) []m2m.Machine {
+	out := slices.Clone(list)
+	slices.SortFunc(out, func(a, b m2m.Machine) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
+
+// firstPairs gives the first few different pairs, and tells whether there are more.
+func firstPairs(pairs []machines.Pair, few int) ([]machines.Pair, bool) {
+	seen := map[machines.Pair]bool{}
+	var out []machines.Pair
+	for _, p := range pairs {
+		if seen[p] {
+			continue
+		}
+		if len(out) == few {
+			return out, true
+		}
+		seen[p] = true
+		out = append(out, p)
+	}
+	return out, false
+}
+
+// loadedEdges finds names and scopes of pairs, and puts what was verified beside them.
+func (d *dashboard) loadedEdges(x *exchange, pairs []machines.Pair, traffic []usage.Traffic) ([]machines.Edge, error) {
+	edges, err := d.Graph.EdgesOf(x.ctx(), pairs)
+	if err != nil {
+		return nil, err
+	}
+	load := make(map[machines.Pair]int64, len(traffic))
+	for _, t := range traffic {
+		load[machines.Pair{From: t.Machine, To: t.Receiver}] = t.Verified
+	}
+	for i, p := range pairs {
+		edges[i].Verified = load[p]
+	}
+	return edges, nil
+}
+
+// wholeGraph draws every scope if they are few. Of many it draws those on which the most was verified in the last hour, and for want of
+// those the first ones by name.
+func (d *dashboard) wholeGraph(x *exchange, v *graphView, traffic []usage.Traffic) error {
 	scopes, err := d.Graph.ScopeEdges(x.ctx(), allEdges)
 	if err != nil {
 		return err
 	}
-	busy, err := d.Graph.BusyEdges(x.ctx(), from, until, someEdges)
-	if err != nil {
-		return err
+	var pairs []machines.Pair
+	for _, t := range traffic[:min(len(traffic), someEdges)] {
+		pairs = append(pairs, machines.Pair{From: t.Machine, To: t.Receiver})
+	}
+	for _, e := range scopes.Edges {
+		pairs = append(pairs, machines.Pair{From: e.From.ID, To: e.To.ID})
 	}
 	v.Whole = !scopes.More
-	v.Edges = busy.Edges
-	if v.Whole || len(v.Edges) < someEdges {
-		v.Edges = withScopes(busy.Edges, scopes.Edges)
+	most := someEdges
+	if v.Whole {
+		most = len(pairs)
 	}
-	if !v.Whole {
-		v.Edges = v.Edges[:min(len(v.Edges), someEdges)]
+	pairs, _ = firstPairs(pairs, most)
+	if v.Edges, err = d.loadedEdges(x, pairs, traffic); err != nil {
+		return err
 	}
 	v.Picture = drawEdges(v.Edges)
 	if v.Whole && v.Total <= allEdges {
@@ -123,21 +192,4 @@ func (d *dashboard) findAlone(x *exchange, v *graphView) error {
 		}
 	}
 	return nil
-}
-
-// withScopes adds to busy edges the scopes on which nothing happened.
-func withScopes(busy, scopes []machines.Edge) []machines.Edge {
-	out := slices.Clone(busy)
-	for _, s := range scopes {
-		if !slices.ContainsFunc(busy, func(e machines.Edge) bool { return e.From.ID == s.From.ID && e.To.ID == s.To.ID }) {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// lastHour is the hour under way and the one before it: what is counted is counted by the hour.
-func lastHour(now time.Time) (from, until time.Time) {
-	hour := now.UTC().Truncate(time.Hour)
-	return hour.Add(-time.Hour), hour.Add(time.Hour)
 }

@@ -62,8 +62,7 @@ func (d *dashboard) overview(x *exchange) error {
 	if v.Month.Create.PaceOf > 0 {
 		v.Expected = about(v.Month.Create.ExpectedNanoDollars + v.Month.Verify.ExpectedNanoDollars)
 	}
-	from, _ := lastHour(now)
-	from = latest(from, v.Month.Start) // the hour before midnight of the first belongs to another month
+	from := latest(now.Truncate(time.Hour).Add(-time.Hour), v.Month.Start) // what is counted is counted by the hour and kept by the month
 	v.Since = from.Format("15:04")
 	for _, h := range v.Month.Hours {
 		if !h.Start.Before(from) {

@@ -21,6 +21,7 @@ const (
 // Ledger tells what a month comes to so far. Errors are those of *usage.Ledger.
 type Ledger interface {
 	Month(ctx context.Context, of time.Time, top int) (usage.Statement, error)
+	LastHour(ctx context.Context) (pairs []usage.Traffic, since time.Time, err error)
 }
 
 // Reports makes reports of any span. Errors are those of *usage.Service.

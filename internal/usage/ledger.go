@@ -2,9 +2,8 @@ package usage
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
+	"sync"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -16,9 +15,14 @@ const (
 	// patience is how long one question may read what it does not know yet. What was read is kept, so the next question goes on there.
 	patience = 2 * time.Second
 	// What took longer than cheap to read is not read again before restFactor times as long has gone by: whoever looks at figures
-	// takes a twentieth of the database's time at most, and verifications have the rest.
+	// takes a twentieth of the database's time at most, and verifications have the rest. Such figures are read by Run, beside the
+	// questions; a question waits for them only when they are older than tooOld.
 	cheap      = 20 * time.Millisecond
 	restFactor = 20
+	tooOld     = 2 * time.Minute
+	// Run looks every tick at the months that somebody asked about within lookedAt.
+	tick     = 15 * time.Second
+	lookedAt = 15 * time.Minute
 	// keptMonths is how many months are remembered.
 	keptMonths = 6
 )
@@ -29,8 +33,10 @@ type Ledger struct {
 	store  Store
 	prices PriceList
 	now    func() time.Time
-	turn   chan struct{} // holds one while books is used
-	books  map[time.Time]*book
+	turn   chan struct{} // holds one while rows are read
+
+	mu    sync.Mutex // of books and what is in them; only who has the turn changes a book
+	books map[time.Time]*book
 }
 
 // book is what is known of one month.
@@ -39,7 +45,8 @@ type book struct {
 	meter   meter     // as it stood there
 	closed  tally
 	open    tally // the rows of later hours, as of asOf
-	asOf    time.Time
+	recent  recent
+	asOf    time.Time     // zero: open is not known
 	took    time.Duration // to read open
 	used    time.Time
 }
@@ -55,26 +62,85 @@ func NewLedger(store Store, prices PriceList, now func() time.Time) *Ledger {
 // Month tells what the UTC month of a moment comes to so far, with at most top machines and pairs. m2m.ErrBusy: others are asking at this
 // moment. A month of which much is not known yet is told as far as it was read in two seconds (Statement.Complete).
 func (l *Ledger) Month(ctx context.Context, of time.Time, top int) (Statement, error) {
+	month := monthOf(of)
+	b, err := l.current(ctx, month)
+	if err != nil {
+		return Statement{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := b.statement(month, top)
+	l.price(&m)
+	return m, nil
+}
+
+// Run keeps fresh what was dear to read and is being looked at, until ctx ends. What cannot be read stays as it was, and says its age.
+func (l *Ledger) Run(ctx context.Context) error {
+	ticks := time.NewTicker(tick)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks.C:
+		}
+		for _, month := range l.lookedAt() {
+			_ = l.refresh(ctx, month, func(b *book, now time.Time) bool { return b.took > cheap && b.stale(now) })
+		}
+	}
+}
+
+// lookedAt gives the months that somebody asked about lately.
+func (l *Ledger) lookedAt() []time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []time.Time
+	for month, b := range l.books {
+		if l.now().Sub(b.used) < lookedAt {
+			out = append(out, month)
+		}
+	}
+	return out
+}
+
+// current finds what is known of a month, and reads what a question has to wait for.
+func (l *Ledger) current(ctx context.Context, month time.Time) (*book, error) {
+	l.mu.Lock()
+	b := l.book(month)
+	behind := b.behind(l.now())
+	l.mu.Unlock()
+	if !behind {
+		return b, nil
+	}
 	waiting, cancel := context.WithTimeout(ctx, turnWithin+patience)
 	defer cancel()
 	select {
 	case l.turn <- struct{}{}:
 	case <-waiting.Done():
-		return Statement{}, fmt.Errorf("wait for other readers of usage: %w", m2m.ErrBusy)
+		return nil, fmt.Errorf("wait for other readers of usage: %w", m2m.ErrBusy)
+	}
+	<-l.turn
+	return b, l.refresh(ctx, month, (*book).behind)
+}
+
+// refresh reads a month if it is still due when its turn has come.
+func (l *Ledger) refresh(ctx context.Context, month time.Time, due func(*book, time.Time) bool) error {
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for other readers of usage: %w", m2m.ErrBusy)
 	}
 	defer func() { <-l.turn }()
-	b := l.book(monthOf(of))
-	whole := true
-	if b.stale(l.now()) {
-		var err error
-		if whole, err = l.read(ctx, monthOf(of), b); err != nil {
-			return Statement{}, fmt.Errorf("read usage: %w", err)
-		}
+	l.mu.Lock()
+	b := l.books[month]
+	l.mu.Unlock()
+	if b == nil || !due(b, l.now()) {
+		return nil
 	}
-	m := b.statement(monthOf(of), top)
-	m.Complete = whole
-	l.price(&m)
-	return m, nil
+	if err := l.read(ctx, month, b); err != nil {
+		return fmt.Errorf("read usage: %w", err)
+	}
+	return nil
 }
 
 // book finds or begins what is known of a month, and forgets the month that was asked for the longest ago when there are too many.
@@ -106,97 +172,7 @@ func (b *book) stale(now time.Time) bool {
 	return b.asOf.IsZero() || now.Sub(b.asOf) >= rest
 }
 
-// errPatience ends a reading that takes too long.
-var errPatience = errors.New("out of patience")
-
-// read brings a book up to date, and tells whether it did so wholly.
-func (l *Ledger) read(ctx context.Context, month time.Time, b *book) (bool, error) {
-	began := l.now()
-	end := month.AddDate(0, 1, 0)
-	if !b.settled.Before(end) {
-		b.asOf = began
-		return true, nil
-	}
-	from := b.settled
-	r := reading{book: b, meter: b.meter.copied(), at: b.settled, hour: newTally(), open: newTally()}
-	r.bound = began.Add(-settledAfter).UTC().Truncate(time.Hour)
-	err := l.store.UsageRows(ctx, b.settled, end, func(row Row) error {
-		// Of the hours that are over at least one is read whole, and of the open ones all: a reading always gets somewhere.
-		if row.Hour.Before(r.bound) && r.book.settled.After(from) && l.now().Sub(began) > patience {
-			return errPatience
-		}
-		return r.take(row)
-	})
-	if errors.Is(err, errPatience) {
-		b.open, b.asOf, b.took = newTally(), time.Time{}, 0
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if err := r.settle(minTime(r.bound, end)); err != nil {
-		return false, err
-	}
-	b.open, b.asOf, b.took = r.open, began, l.now().Sub(began)
-	return true, nil
-}
-
-// reading is one walk through rows that a book does not know for good. Rows come by the hour.
-type reading struct {
-	book  *book
-	meter meter
-	at    time.Time // of the rows in hour
-	bound time.Time // hours before it are settled
-	hour  tally
-	open  tally
-}
-
-func (r *reading) take(row Row) error {
-	if !row.Hour.Equal(r.at) {
-		if err := r.settle(minTime(row.Hour, r.bound)); err != nil {
-			return err
-		}
-		r.at = row.Hour
-	}
-	into := &r.open
-	if row.Hour.Before(r.bound) {
-		into = &r.hour
-	}
-	bill, err := r.meter.settle(row)
-	if err != nil {
-		return err
-	}
-	cost, err := multiply(bill.billable, bill.price)
-	if err != nil {
-		return err
-	}
-	return into.add(row, Amounts{Usage: row.Count, Billable: bill.billable, NanoDollars: cost})
-}
-
-// settle puts the rows of an hour that has been read whole where they are kept; until is where the next one may begin.
-func (r *reading) settle(until time.Time) error {
-	if !until.After(r.book.settled) {
-		return nil
-	}
-	if err := r.book.closed.merge(r.hour); err != nil {
-		return err
-	}
-	r.book.settled = until
-	r.hour = newTally()
-	r.book.meter = r.meter.copied()
-	return nil
-}
-
-// copied gives a meter that goes on on its own.
-func (m *meter) copied() meter {
-	out := *m
-	out.given = maps.Clone(m.given)
-	return out
-}
-
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
+// behind tells whether a question has to wait for what there is to know.
+func (b *book) behind(now time.Time) bool {
+	return b.stale(now) && (b.asOf.IsZero() || b.took <= cheap || now.Sub(b.asOf) > tooOld)
 }

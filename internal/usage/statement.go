@@ -53,7 +53,7 @@ type Left struct {
 // statement puts together what a book knows.
 func (b *book) statement(start time.Time, top int) Statement {
 	m := Statement{
-		Start: start, End: start.AddDate(0, 1, 0), AsOf: b.asOf, Settled: b.settled, Kinds: b.closed.kinds.Plus(b.open.kinds),
+		Start: start, End: start.AddDate(0, 1, 0), AsOf: b.asOf, Complete: !b.asOf.IsZero(), Settled: b.settled, Kinds: b.closed.kinds.Plus(b.open.kinds),
 		Hours: make([]HourOf, 0, len(b.closed.hours)+len(b.open.hours)),
 	}
 	for at, k := range b.closed.hours {
