@@ -74,7 +74,7 @@ func (l *Ledger) Month(ctx context.Context, of time.Time, top int) (Statement, e
 	return m, nil
 }
 
-// Run keeps fresh what was dear to read and is being looked at, until ctx ends. What cannot be read stays as it was, and says its age.
+// Run goes on reading what was not known wholly, and keeps fresh what was dear to read, as long as it is looked at and until ctx ends. What cannot be read stays as it was, and says its age.
 func (l *Ledger) Run(ctx context.Context) error {
 	ticks := time.NewTicker(tick)
 	defer ticks.Stop()
@@ -85,7 +85,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		case <-ticks.C:
 		}
 		for _, month := range l.lookedAt() {
-			_ = l.refresh(ctx, month, func(b *book, now time.Time) bool { return b.took > cheap && b.stale(now) })
+			_ = l.refresh(ctx, month, func(b *book, now time.Time) bool { return b.asOf.IsZero() || b.took > cheap && b.stale(now) })
 		}
 	}
 }
