@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,9 +20,7 @@ func TestFormsAreReadStrictly(t *testing.T) {
 	good := url.Values{"name": {"n"}, "format": {"jwt"}, "amount": {"5"}, "unit": {"60"}}
 	with := func(name, value string) url.Values {
 		out := url.Values{}
-		for k, v := range good {
-			out[k] = v
-		}
+		maps.Copy(out, good)
 		out.Set(name, value)
 		return out
 	}

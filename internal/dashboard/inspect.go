@@ -79,6 +79,7 @@ func whyNot(seen tokens.Inspection) string {
 		return "The id of a machine is no token, and no secret."
 	case tokens.NoToken:
 		return "It has the shape of neither format: an opaque token begins with mt_, a JWT has three parts with dots between them."
+	case tokens.OpaqueToken, tokens.SignedToken, tokens.IDOfToken:
 	}
 	if seen.Refused != "" {
 		return whyRefused(seen)
@@ -95,6 +96,7 @@ func whyNot(seen tokens.Inspection) string {
 		return "The machine that holds it was deleted."
 	case tokens.KeyCompromised:
 		return "The key that signed it was declared compromised."
+	case tokens.Living:
 	}
 	if len(seen.Sight.Scopes) == 0 {
 		return "It is alive, but was made without scopes: nobody accepts it."

@@ -39,8 +39,10 @@ type machineList struct {
 // machineOrders are the orders of the list (R19).
 func machineOrders() []option {
 	return []option{
-		{Value: "newest", Label: "Newest first"}, {Value: "oldest", Label: "Oldest first"},
-		{Value: "name", Label: "Name, A to Z"}, {Value: "name-desc", Label: "Name, Z to A"},
+		{Value: "newest", Label: "Newest first"},
+		{Value: "oldest", Label: "Oldest first"},
+		{Value: "name", Label: "Name, A to Z"},
+		{Value: "name-desc", Label: "Name, Z to A"},
 	}
 }
 

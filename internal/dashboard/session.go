@@ -36,7 +36,7 @@ func (x *exchange) sessionID() secret.Text {
 
 // setSession gives the browser its session, until it is closed at the latest. An empty id takes it away.
 func (x *exchange) setSession(id secret.Text) {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // G124: over plain HTTP, on the machine itself alone, browsers refuse Secure
 		Name: x.d.cookieName(), Value: id.Reveal(), Path: "/", HttpOnly: true, Secure: x.d.secure, SameSite: http.SameSiteStrictMode,
 	}
 	if id == "" {

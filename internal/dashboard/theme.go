@@ -21,7 +21,7 @@ func (d *dashboard) setTheme(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	c := &http.Cookie{Name: themeCookie, Path: Root, HttpOnly: true, Secure: d.secure, SameSite: http.SameSiteStrictMode, MaxAge: -1}
+	c := &http.Cookie{Name: themeCookie, Path: Root, HttpOnly: true, Secure: d.secure, SameSite: http.SameSiteStrictMode, MaxAge: -1} //nolint:gosec // G124: as the session's cookie
 	if theme := f.text("theme"); theme == "light" || theme == "dark" {
 		c.Value, c.MaxAge = theme, int(themeYears/time.Second)
 	}

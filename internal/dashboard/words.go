@@ -1,9 +1,9 @@
 package dashboard
 
 import (
-	"fmt"
 	"html/template"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -94,18 +94,18 @@ func lifetimeOf(m m2m.Machine) string {
 }
 
 func exactly(d time.Duration) string {
-	out := ""
+	var out []string
 	for _, u := range []struct {
 		unit time.Duration
 		name string
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
 		if n := int(d / u.unit); n > 0 {
 			d -= time.Duration(n) * u.unit
-			out += fmt.Sprintf(" %s", plural(n, u.name))
+			out = append(out, plural(n, u.name))
 		}
 	}
-	if out == "" {
+	if len(out) == 0 {
 		return "0 seconds"
 	}
-	return out[1:]
+	return strings.Join(out, " ")
 }

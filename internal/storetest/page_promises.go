@@ -26,7 +26,7 @@ func machinePagePromises() []promise {
 // walk reads a whole list page by page, forwards and back, and gives both.
 func walk(t *testing.T, s Stores, q machines.PageQuery) (forth, back []m2m.MachineID) {
 	t.Helper()
-	for page := 0; page < 100; page++ {
+	for page := range 100 {
 		got, err := s.MachinePage(t.Context(), q)
 		must(t, err)
 		if got.Previous != (page > 0) || len(got.Machines) > q.Limit {
