@@ -68,7 +68,9 @@ func actions() []string {
 
 func whoOptions() []option {
 	return []option{
-		{Value: "", Label: "Anybody"}, {Value: string(m2m.Operator), Label: "Operator"}, {Value: string(m2m.MachineHolder), Label: "A machine"},
+		{Value: "", Label: "Anybody"},
+		{Value: string(m2m.Operator), Label: "Operator"},
+		{Value: string(m2m.MachineHolder), Label: "A machine"},
 		{Value: string(m2m.System), Label: "The service itself"},
 	}
 }

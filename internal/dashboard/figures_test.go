@@ -60,7 +60,9 @@ func TestChartsShowEveryFigureAndKeepSmallOnesVisible(t *testing.T) {
 		return usage.Kinds{CreatedOpaque: usage.Amounts{Usage: opaque}, CreatedJWT: usage.Amounts{Usage: jwt}}
 	}
 	c := chartsOf([]usage.HourOf{
-		{Start: start.Add(-time.Hour), Kinds: kinds(9, 9)}, {Start: start, Kinds: kinds(1, 0)}, {Start: start.Add(25 * time.Hour), Kinds: kinds(600_000, 400_000)},
+		{Start: start.Add(-time.Hour), Kinds: kinds(9, 9)},
+		{Start: start, Kinds: kinds(1, 0)},
+		{Start: start.Add(25 * time.Hour), Kinds: kinds(600_000, 400_000)},
 		{Start: start.Add(26 * time.Hour), Kinds: kinds(0, 1)},
 	}, start, start.AddDate(0, 0, 3), 24*time.Hour, nil)
 	bars := c.Created.Bars

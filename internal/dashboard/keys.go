@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/keys"
@@ -83,8 +84,8 @@ func viewRing(o keys.Overview) ringView {
 			}
 		}
 	}
-	for i := len(o.Keys) - 1; i >= 0; i-- {
-		if k := o.Keys[i]; k.State == keys.Removed || k.State == keys.Compromised {
+	for _, k := range slices.Backward(o.Keys) {
+		if k.State == keys.Removed || k.State == keys.Compromised {
 			v.MoreOld = len(v.Old) == oldKeys
 			if !v.MoreOld {
 				v.Old = append(v.Old, viewKey(k))

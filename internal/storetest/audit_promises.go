@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -161,8 +162,10 @@ func auditPagesAndFilters(t *testing.T, s Stores) {
 func auditTellsWho(t *testing.T, s Stores) {
 	t.Helper()
 	people := []m2m.Actor{
-		{Kind: m2m.Operator, Address: "192.0.2.1", TraceID: "t"}, {Kind: m2m.Operator, Address: "192.0.2.2", TraceID: "t"},
-		{Kind: m2m.System}, {Kind: m2m.MachineHolder, Machine: newMachineID(), Address: "192.0.2.2", TraceID: "t"},
+		{Kind: m2m.Operator, Address: "192.0.2.1", TraceID: "t"},
+		{Kind: m2m.Operator, Address: "192.0.2.2", TraceID: "t"},
+		{Kind: m2m.System},
+		{Kind: m2m.MachineHolder, Machine: newMachineID(), Address: "192.0.2.2", TraceID: "t"},
 	}
 	for i, by := range people {
 		_, err := s.CreateMachine(t.Context(), by, aMachine(numbered("machine", i)), aSecret())
@@ -179,8 +182,7 @@ func auditTellsWho(t *testing.T, s Stores) {
 		must(t, err)
 		var said []string
 		for _, e := range got {
-			i := slices.Index(people, e.Actor)
-			said = append(said, string(rune('0'+i)))
+			said = append(said, strconv.Itoa(slices.Index(people, e.Actor)))
 		}
 		if said := strings.Join(said, " "); said != strings.TrimPrefix(want, "x") {
 			t.Errorf("%+v: entries of %q, want %q", q, said, want)

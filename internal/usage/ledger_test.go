@@ -212,7 +212,7 @@ func TestLedgerGoesOnWhereItRanOutOfPatience(t *testing.T) {
 // Figures that are dear to read take a twentieth of the time at most. Whoever looks at them waits once, and sees what is seconds old.
 func TestLedgerTakesATwentiethOfTheTimeAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := func() time.Time { return time.Now() } //nolint:forbidigo // the bubble's clock
+		now := func() time.Time { return time.Now() } // the bubble's
 		store := &counting{rows: someRows(5, now().UTC().Truncate(time.Hour), 1), read: map[time.Time]int{}}
 		store.each = func() { time.Sleep(50 * time.Millisecond) }
 		l := NewLedger(store, PriceList{}, now)
