@@ -14,11 +14,11 @@ func dollars(nanos int64) string {
 	return "$" + number(whole) + "." + fmt.Sprintf("%09d", nanos%nanosPerDollar)[:2] + rest
 }
 
-// about writes an estimate in whole cents.
+// about writes an estimate, rounded up to whole cents: what is expected is never less than what is there.
 func about(nanos int64) string {
 	const cent = nanosPerDollar / 100
 	cents := nanos / cent
-	if nanos%cent >= cent/2 {
+	if nanos%cent > 0 {
 		cents++
 	}
 	return "$" + number(cents/100) + fmt.Sprintf(".%02d", cents%100)
