@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { before, test } from 'node:test';
-import { furnish, places, signedOut } from './places.mjs';
+import { furnish, inspected, places, signedOut, tidy } from './places.mjs';
 import { operator, visit } from './support.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -20,6 +20,13 @@ before(async () => {
     await look(page, '/dashboard', `overview-empty-1440-${colorScheme}`);
     await look(page, '/dashboard/graph', `graph-empty-1440-${colorScheme}`);
     await look(page, '/dashboard/usage', `usage-empty-1440-${colorScheme}`);
+  }
+  const { token } = await tidy(); // two pictures for the README
+  for (const [name, place, colorScheme] of [['machines', p => p.goto('/dashboard/machines?order=name'), 'light'], ['inspector', inspected(token), 'dark']]) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width: 1200, height: 720 });
+    await place(page);
+    await page.screenshot({ path: `${pictures}readme-${name}.png` });
   }
   assert.deepEqual(faults, []);
   await context.close();
@@ -43,6 +50,23 @@ async function look(page, place, name) {
   assert.deepEqual(found, [], name);
   for (const size of sizes) assert.ok(size < 100_000, `${name} has ${size} bytes`);
 }
+
+test('tables fit their sheet at every width, and leave room for names', async () => {
+  const { context, page } = await operator();
+  for (const place of ['/dashboard/machines', `/dashboard/machines/${furniture.billing.id}/tokens`]) {
+    await page.goto(place);
+    for (const width of [360, 640, 833, 960, 1024, 1121, 1200, 1345, 1440, 1920]) {
+      await page.setViewportSize({ width, height: 800 });
+      const [over, name] = await page.evaluate(() => {
+        const sheet = document.querySelector('.sheet');
+        return [sheet.querySelector('table').offsetWidth - sheet.clientWidth, sheet.querySelector('tbody th').offsetWidth];
+      });
+      assert.ok(over <= 0, `${place} at ${width}: the table is ${over} pixels wider than its sheet`);
+      assert.ok(name >= 190, `${place} at ${width}: ${name} pixels for the name`);
+    }
+  }
+  await context.close();
+});
 
 for (const colorScheme of ['light', 'dark']) {
   for (const width of [390, 1440]) {

@@ -1,6 +1,20 @@
 // Every page of the dashboard, and how to get there. A new page is one line here: it is then looked at by pages.test.mjs.
 import { api, machine } from './support.mjs';
 
+// tidy puts onto the pages what a small company has, for pictures that people look at.
+export async function tidy() {
+  const made = {};
+  for (const [name, calls] of [['payments', []], ['inventory', []], ['notifications', []], ['orders', ['payments', 'inventory', 'notifications']], ['billing-worker', ['payments']], ['api-gateway', ['orders', 'inventory']]]) {
+    made[name] = await machine(name, calls.map(c => made[c]));
+  }
+  const mint = async (name, token_format) => (await api('POST', '/v1/m2m_tokens', made[name].secret_key, { token_format, claims: { order: 4711, tenant: 'acme' } })).body;
+  for (let n = 0; n < 7; n++) await mint('orders', n % 2 ? 'jwt' : 'opaque');
+  for (let n = 0; n < 3; n++) await mint('api-gateway', 'jwt');
+  return { ...made, token: await mint('orders', 'jwt') };
+}
+
+export const inspected = token => inspect(token.token);
+
 // furnish puts something onto the pages, awkward names among it.
 export async function furnish() {
   const orders = await machine('orders');
