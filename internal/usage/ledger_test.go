@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -218,7 +220,8 @@ func TestLedgerTakesATwentiethOfTheTimeAtMost(t *testing.T) {
 		l := NewLedger(store, PriceList{}, now)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		go l.Run(ctx) //nolint:errcheck // it ends with ctx
+		var running sync.WaitGroup
+		running.Go(func() { _ = l.Run(ctx) })
 		begun := now()
 		for n := range 600 {
 			asked := now()
@@ -234,6 +237,8 @@ func TestLedgerTakesATwentiethOfTheTimeAtMost(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
+		stop()
+		running.Wait()
 		reading := 50 * time.Millisecond * time.Duration(store.read[l.now().UTC().Truncate(time.Hour)])
 		if whole := now().Sub(begun); reading > whole/20 || reading < whole/100 {
 			t.Errorf("%s of reading in %s", reading, whole)
@@ -284,4 +289,32 @@ func TestExpectedAmountFollowsPaceAllowanceAndPrices(t *testing.T) {
 	if m.Verify.ExpectedNanoDollars != 0 {
 		t.Errorf("nothing was verified, yet %d is expected", m.Verify.ExpectedNanoDollars)
 	}
+}
+
+// Many who ask at once see whole figures, whoever of them reads and while hours come to their end.
+func TestLedgerAnswersManyAtOnce(t *testing.T) {
+	start := hour("2026-05-01T00")
+	all := someRows(11, start, 12)
+	whole := report(t, New(all, PriceList{}), operator(), Query{start, start.AddDate(0, 1, 0), Month, Groups{}}).Total
+	var minutes atomic.Int64
+	minutes.Store(12 * 60)
+	l := NewLedger(all, PriceList{}, func() time.Time { return start.Add(time.Duration(minutes.Load()) * time.Minute) })
+	var asking sync.WaitGroup
+	for n := range 8 {
+		asking.Go(func() {
+			for range 100 {
+				minutes.Add(int64(n % 2))
+				m, err := l.Month(t.Context(), start, 3)
+				if err != nil || m.Complete && m.Total() != whole {
+					t.Errorf("%v, %+v instead of %+v", err, m.Total(), whole)
+					return
+				}
+				if _, _, err := l.LastHour(t.Context()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	asking.Wait()
 }
