@@ -115,7 +115,7 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByRole('button', { name: 'Rotate' }).click();
     await page.getByRole('status').getByText('Another key signs now').waitFor();
     const after = await ring();
-    assert.deepEqual([after.active, after.retiring], [before.announced, before.active]);
+    assert.deepEqual([after.active, after.retiring], [before.announced, before.active]); // one of each at this moment
     assert.equal((await verify(b, made)).status, 200, 'what the key before has signed stays good');
 
     const card = page.getByRole('region', { name: `Key ${before.active}` });
@@ -132,7 +132,8 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByRole('button', { name: 'It is compromised' }).click();
     await page.getByRole('status').getByText('is refused').waitFor();
     assert.equal((await verify(b, made)).status, 404, 'what a compromised key has signed is refused');
-    assert.equal((await ring()).compromised, before.active);
+    const { state } = (await api('GET', '/v1/keys', instanceKey)).body.data.find(k => k.kid === before.active);
+    assert.equal(state, 'compromised'); // there may be others, of the run before
     assert.equal((await auditActions(1))[0], 'key.compromised');
     assert.deepEqual(faults, []);
     await context.close();
