@@ -26,6 +26,7 @@ test: build ## run every test; installs what they need
 	scripts/ensure-postgres.sh
 	scripts/ensure-node.sh
 	scripts/ensure-gateways.sh
+	scripts/ensure-chromium.sh
 	go vet -tags nomsgpack,faults ./...
 	CGO_ENABLED=1 go test $(TAGS) -race $(UNITS)
 	CGO_ENABLED=1 go test $(TAGS) -race ./internal/store -rapid.checks=25
@@ -52,5 +53,5 @@ bench-micro: ## measure the pieces
 	go test $(TAGS) -run "^$$" -bench . -benchmem $(UNITS) ./internal/store
 
 clean: ## remove what was built; databases under ./data stay
-	rm -rf bin .cache test/sdk/node_modules
+	rm -rf bin .cache test/sdk/node_modules test/browser/node_modules test/browser/screenshots
 

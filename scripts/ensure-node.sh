@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that Node 20 or newer and npm are there, and the packages of test/sdk as its lock file has them. A Node that is too old
+# Makes sure that Node 20 or newer and npm are there, and the packages of test/sdk and test/browser as their lock files have them. A Node that is too old
 # is left alone: a newer one comes from npm into .cache/node, which the Makefile puts into the PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,6 +33,8 @@ if ! new_enough; then
 fi
 
 # npm writes a lock file of its own into node_modules: as long as ours is not newer, nothing is to do.
-if [ ! -e test/sdk/node_modules/.package-lock.json ] || [ test/sdk/package-lock.json -nt test/sdk/node_modules/.package-lock.json ]; then
-  npm ci --no-fund --no-audit --prefix test/sdk >&2
-fi
+for suite in test/sdk test/browser; do
+  if [ ! -e "$suite/node_modules/.package-lock.json" ] || [ "$suite/package-lock.json" -nt "$suite/node_modules/.package-lock.json" ]; then
+    npm ci --no-fund --no-audit --prefix "$suite" >&2
+  fi
+done

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/dualmint/dualmint/internal/dashboard"
 	httpapi "github.com/dualmint/dualmint/internal/http"
 	"github.com/dualmint/dualmint/internal/instance"
 	jwtmode "github.com/dualmint/dualmint/internal/jwt"
@@ -15,6 +16,7 @@ import (
 	"github.com/dualmint/dualmint/internal/machines"
 	"github.com/dualmint/dualmint/internal/opaque"
 	"github.com/dualmint/dualmint/internal/secret"
+	"github.com/dualmint/dualmint/internal/sessions"
 	"github.com/dualmint/dualmint/internal/store"
 	"github.com/dualmint/dualmint/internal/tokens"
 	"github.com/dualmint/dualmint/internal/usage"
@@ -32,8 +34,12 @@ type service struct {
 	sealer   *secret.Sealer
 	keys     *keys.Keeper
 	schema   *schemaCheck
+	sessions *sessions.Service
+	ledger   *usage.Ledger
 	grouped  *tokens.Grouped // nil: grouping is off
 	door     door
+
+	firstStart bool // of all on this database
 }
 
 // assemble opens the database and joins the packages, in the order in which they need each other. What it opened, close closes.
@@ -70,19 +76,38 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 		s.grouped = tokens.NewGrouped(db, tokens.GroupOptions{Workers: c.Writers, MaxQueue: maxQueue}, p.now)
 		hot = s.grouped
 	}
+	registered := machines.New(register{db, hot}, sealer, p.now)
+	reports := usage.New(db, c.prices)
 	signed := jwtmode.New(jwtmode.Deps{Issuer: c.Issuer, Signer: keeper, PublicKeys: keeper, Now: p.now, Recheck: keeper.Recheck})
-	s.door.handler = httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
-		Machines: machines.New(register{db, hot}, sealer, p.now),
-		Tokens: tokens.New(tokens.Deps{
-			Store: db, Hot: hot, Finder: db, Opaque: opaque.New(),
-			JWT: signed, Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
-		}),
+	issued := tokens.New(tokens.Deps{
+		Store: db, Hot: hot, Finder: db, Desk: db, Opaque: opaque.New(),
+		JWT: signed, Sealer: sealer, Now: p.now, JWTMaxTTL: c.JWTMaxTTL, RefreshKeys: keeper.Refresh,
+	})
+	s.firstStart = record.First
+	s.sessions = sessions.New(sessions.Deps{Store: db, Links: db, Callers: registered, Now: p.now})
+	api := httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
+		Machines:   registered,
+		Tokens:     issued,
 		Assertions: machines.NewAssertions(jwtmode.NewAssertions(c.Issuer, p.now), db), Introspections: signed,
-		Usage: usage.New(db, c.prices), Audit: db, Keys: keeper,
+		Usage: reports, Audit: db, Keys: keeper,
 		Ready: s.ready, Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
 		TrustedProxies: c.Proxies(),
 		Limits:         httpapi.Limits{PerCredential: c.RatePerCredential, PerAddress: c.RatePerAddress},
 	})
+	s.door.handler = api
+	s.ledger = usage.NewLedger(db, c.prices, p.now)
+	if c.Dashboard {
+		pages, err := dashboard.New(dashboard.Deps{ //nolint:contextcheck // likewise
+			Graph: registered, Ledger: s.ledger, Reports: reports, Keys: keeper, Audit: db,
+			Sessions: s.sessions, Machines: registered, Tokens: issued,
+			Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
+			TrustedProxies: c.Proxies(), RatePerAddress: c.RatePerAddress,
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.door.handler = beside(api, pages)
+	}
 	return s, nil
 }
 

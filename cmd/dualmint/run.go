@@ -22,11 +22,13 @@ type program struct {
 	out     io.Writer
 	err     io.Writer
 	now     func() time.Time
+
+	terminal bool // err is one: a person reads it, and no collector of logs does
 }
 
 // run is the whole program. Its error says what went wrong; report turns it into a message and an exit code.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	p := &program{environ: environ, dir: ".", in: stdin, out: stdout, err: stderr, now: time.Now}
+	p := &program{environ: environ, dir: ".", in: stdin, out: stdout, err: stderr, now: time.Now, terminal: isTerminal(stderr)}
 	return p.run(ctx, args)
 }
 

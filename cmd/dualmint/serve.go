@@ -69,6 +69,7 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 		g.Go(func() error { return s.grouped.Run(loops) })
 	}
 	g.Go(func() error { return s.keys.Run(loops) })
+	g.Go(func() error { return s.ledger.Run(loops) })
 	g.Go(func() error { return forgetExpired(loops, s.db, logger) })
 	g.Go(func() error { return s.door.serve(server, listener) })
 	g.Go(func() error { return serveDebug(loops, c.DebugAddr, logger) })
@@ -80,6 +81,9 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 		defer cancel()
 		return s.door.close(grace, server, listener)
 	})
+	if err := p.tellDashboard(ctx, c, s, listener.Addr()); err != nil {
+		logger.WarnContext(ctx, "the dashboard's address could not be told", "error", err)
+	}
 	logger.InfoContext(ctx, "ready", "address", listener.Addr().String(), "issuer", c.Issuer, "instance", string(s.instance))
 	if demo {
 		g.Go(func() error { return p.demoOn(failed, c, listener.Addr(), level) })

@@ -20,6 +20,7 @@ const module = "github.com/dualmint/dualmint"
 var levels = map[string]int{
 	"internal/secret":     0,
 	"internal/strictjson": 0,
+	"internal/sheet":      0,
 	"internal/batch":      0,
 	"internal/m2m":        1,
 	"internal/publickey":  1,
@@ -33,6 +34,7 @@ var levels = map[string]int{
 	"internal/tokens":     2,
 	"internal/usage":      2,
 	"internal/audit":      2,
+	"internal/sessions":   2,
 	"internal/store":      3,
 	"internal/http":       3,
 	"internal/dashboard":  3,
@@ -65,6 +67,7 @@ var homes = map[string][]string{
 	"google.golang.org/grpc":                       {"verify/verifygrpc"}, // decision 0009: whoever does not import that links no gRPC
 	"github.com/dualmint/dualmint/test":            {"test"},
 	"github.com/dualmint/dualmint/internal/pgtest": {"test", "internal/storetest"},
+	"html/template":                                {"internal/dashboard"},
 	"math/rand":                                    {},
 	"io/ioutil":                                    {},
 	"net/http":                                     {"internal/http", "internal/dashboard", "verify", "client", "cmd/dualmint", "test", "examples"},

@@ -22,7 +22,11 @@ type Query struct {
 	Before int64  // entries with a smaller id; 0: from the newest
 	Action string // exactly this action; empty: all
 	Target string // exactly this target; empty: all
-	Limit  int
+	// Kind and Address are who did it and from where, exactly; empty: anybody, anywhere.
+	Kind    m2m.ActorKind
+	Address string
+	Until   time.Time // what was done before it; zero: until now
+	Limit   int
 }
 
 // Store reads the record.

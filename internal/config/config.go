@@ -45,6 +45,8 @@ type Config struct {
 	Prices     string `env:"PRICES"     envDefault:"create=0.001 verify=0.0001" doc:"dollars a creation and a successful verification of an opaque token; later prices with their date: create=0.001 verify=0.0001; 2027-01-01 verify=0.00008"`
 	Allowances string `env:"ALLOWANCES" shown:"none"                             doc:"free operations a month, written like prices: create=2500 verify=100000"`
 
+	Dashboard Switch `env:"DASHBOARD" envDefault:"on" doc:"on: the browser pages under /dashboard are served; off: they are not"`
+
 	LogLevel    slog.Level `env:"LOG_LEVEL"    envDefault:"info" doc:"debug, info, warn or error"`
 	LogFormat   LogFormat  `env:"LOG_FORMAT"   envDefault:"text" doc:"text or json"`
 	LogRequests Switch     `env:"LOG_REQUESTS" envDefault:"on"   doc:"on: one line per request; off: only those that ended in a 5xx"`

@@ -80,6 +80,7 @@ func first(ctx context.Context, store Store, sealer *secret.Sealer, issuer strin
 	if errors.Is(err, m2m.ErrConflict) {
 		return store.Instance(ctx)
 	}
+	r.First = err == nil
 	return r, err
 }
 

@@ -79,6 +79,10 @@ func TestFirstStartIsRecordedAndFoundAgain(t *testing.T) {
 	if !regexp.MustCompile(`^ins_[0-9A-Za-z]{27}$`).MatchString(string(first.ID)) || first.CreatedAt.Nanosecond()%int(time.Millisecond) != 0 {
 		t.Errorf("record: %+v", first)
 	}
+	if !first.First {
+		t.Error("the first start does not know that it is")
+	}
+	first.First = false // of all that was said, this is no longer true
 	second, err := open(t, m, sealer(t, "a"), issuer, "sk_one")
 	if diff := cmp.Diff(first, second); diff != "" || err != nil {
 		t.Errorf("second start: %v\n%s", err, diff)
@@ -146,6 +150,7 @@ func TestLoserOfTwoFirstStartsTakesTheWinnersRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	winner.First = false // of two first starts one is the first
 	m.hidden = true
 	loser, err := open(t, m, sealer(t, "a"), issuer, "sk_one")
 	if diff := cmp.Diff(winner, loser); diff != "" || err != nil {

@@ -15,6 +15,7 @@ type Record struct {
 	KeyHash   secret.Hash // of the instance secret key
 	Canary    secret.Sealed
 	CreatedAt time.Time
+	First     bool // Open has just written it: this is the first start of all
 }
 
 // Store keeps the one record.

@@ -28,6 +28,9 @@ const (
 // Error names the step.
 func (r refusal) Error() string { return "token refused: " + string(r) }
 
+// Step is the step alone, for the issuer's own operator.
+func (r refusal) Step() string { return string(r) }
+
 // Unwrap makes every refusal m2m.ErrRefused.
 func (refusal) Unwrap() error { return m2m.ErrRefused }
 
@@ -40,6 +43,9 @@ type UnknownKeyError struct {
 
 // Error names the fault and not the key.
 func (*UnknownKeyError) Error() string { return "token refused: key" }
+
+// Step is the step alone, for the issuer's own operator.
+func (*UnknownKeyError) Step() string { return "key" }
 
 // Unwrap makes it m2m.ErrRefused.
 func (*UnknownKeyError) Unwrap() error { return m2m.ErrRefused }

@@ -23,6 +23,7 @@ type Actor struct {
 	Machine MachineID // for a machine
 	Address string    // the network address that the request came from, or empty
 	TraceID string    // the request's trace id, or empty
+	Session string    // label of the dashboard session that the operator acted in, or empty
 }
 
 // ActorKind tells which sort of party acted.

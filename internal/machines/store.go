@@ -37,6 +37,8 @@ type Store interface {
 	Registry
 	ScopeStore
 	SecretStore
+	PageStore
+	GraphStore
 }
 
 // Registry keeps the machines themselves.
@@ -62,6 +64,10 @@ type ScopeStore interface {
 	AddScope(ctx context.Context, by m2m.Actor, from, to m2m.MachineID, at time.Time) error
 	// RemoveScope takes it back. m2m.ErrNotFound: it was not given. Audit: "scope.remove".
 	RemoveScope(ctx context.Context, by m2m.Actor, from, to m2m.MachineID) error
+	// ChangeScopes takes away and gives in one transaction; what is so already is left alone. A *m2m.FieldError of scoped_machines: a
+	// machine that is to be added does not live (NoSuchThing), or there would be more than m2m.MaxScopes living ones (WrongValue).
+	// Audit: "scope.add" and "scope.remove", one for each that changed.
+	ChangeScopes(ctx context.Context, by m2m.Actor, from m2m.MachineID, add, remove m2m.Scopes, at time.Time) error
 }
 
 // SecretStore keeps machine secrets: one current, at most one previous.

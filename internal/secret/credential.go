@@ -18,6 +18,12 @@ const (
 	InstanceKey   Prefix = "sk_"
 )
 
+// The prefixes of the dashboard: what its cookie holds, and the link of the first start.
+const (
+	SessionID Prefix = "ds_"
+	FirstLink Prefix = "fl_"
+)
+
 const (
 	alphabet       = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	randomLength   = 32 // 32 x log2(62) = 190.5 bits (R1)

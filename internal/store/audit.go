@@ -19,6 +19,7 @@ type auditRow struct {
 	ActorMachine *string
 	Address      string
 	TraceID      string
+	Session      *string
 	Action       string
 	Target       string
 	Details      string
@@ -26,6 +27,10 @@ type auditRow struct {
 
 // TableName is for gorm.
 func (auditRow) TableName() string { return "audit" }
+
+// lastBeforeSQL is a number above which nothing is of before a time, by one probe of audit_by_time: entries are numbered as they were made,
+// but for those of the same moment.
+const lastBeforeSQL = `coalesce((SELECT b.id FROM audit b WHERE b.at < ? ORDER BY b.at DESC, b.id DESC LIMIT 1), 0) + 1000`
 
 // AuditEntries gives at most q.Limit entries, newest first.
 func (d *DB) AuditEntries(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
@@ -38,6 +43,15 @@ func (d *DB) AuditEntries(ctx context.Context, q audit.Query) ([]audit.Entry, er
 	}
 	if q.Target != "" {
 		find = find.Where("target = ?", storable(q.Target))
+	}
+	if q.Kind != "" {
+		find = find.Where("actor_kind = ?", storable(string(q.Kind)))
+	}
+	if q.Address != "" {
+		find = find.Where("address = ?", storable(q.Address))
+	}
+	if !q.Until.IsZero() {
+		find = find.Where("id <= ("+lastBeforeSQL+") AND at < ?", millis(q.Until), millis(q.Until))
 	}
 	var rows []auditRow
 	if err := find.Find(&rows).Error; err != nil {
@@ -62,6 +76,9 @@ func (r auditRow) entry() (audit.Entry, error) {
 	if r.ActorMachine != nil {
 		e.Actor.Machine = m2m.MachineID(*r.ActorMachine)
 	}
+	if r.Session != nil {
+		e.Actor.Session = *r.Session
+	}
 	if err := json.Unmarshal([]byte(r.Details), &e.Details); err != nil {
 		return audit.Entry{}, fmt.Errorf("read audit entry %d: %w", r.ID, err)
 	}
@@ -78,15 +95,19 @@ func (d *DB) writeAudit(tx *gorm.DB, by m2m.Actor, action, target string, detail
 	if err != nil {
 		return fmt.Errorf("encode audit details: %w", err)
 	}
-	var machine *string
-	if by.Machine != "" {
-		id := storable(string(by.Machine))
-		machine = &id
+	insert := "INSERT INTO audit (at, actor_kind, actor_machine, address, trace_id, session, action, target, details) VALUES (" +
+		d.dialect.now + ", ?, ?, ?, ?, ?, ?, ?, ?)"
+	return tx.Exec(insert, string(by.Kind), nullStorable(string(by.Machine)), storable(by.Address), storable(by.TraceID), nullStorable(by.Session),
+		action, storable(target), string(text)).Error
+}
+
+// nullStorable is storable, and nil for the empty text.
+func nullStorable(s string) *string {
+	if s == "" {
+		return nil
 	}
-	insert := "INSERT INTO audit (at, actor_kind, actor_machine, address, trace_id, action, target, details) VALUES (" +
-		d.dialect.now + ", ?, ?, ?, ?, ?, ?, ?)"
-	return tx.Exec(insert, string(by.Kind), machine, storable(by.Address), storable(by.TraceID), action, storable(target),
-		string(text)).Error
+	s = storable(s)
+	return &s
 }
 
 // storable makes a text that both databases take: PostgreSQL refuses NUL and what is not UTF-8.

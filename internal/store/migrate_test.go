@@ -107,7 +107,7 @@ func TestBothSchemasAreTheSame(t *testing.T) {
 // R63
 func TestAuditIsAppendOnly(t *testing.T) {
 	attempts := map[string][]string{
-		"sqlite": {"INSERT OR REPLACE INTO audit SELECT id, 2, actor_kind, NULL, '', '', '', '', '' FROM audit"},
+		"sqlite": {"INSERT OR REPLACE INTO audit (id, at, actor_kind, address, trace_id, action, target, details) SELECT id, 2, actor_kind, '', '', '', '', '' FROM audit"},
 		"postgres": {
 			"TRUNCATE audit", "INSERT INTO audit OVERRIDING SYSTEM VALUE SELECT * FROM audit ON CONFLICT (id) DO UPDATE SET at = 2",
 		},

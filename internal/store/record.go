@@ -30,7 +30,7 @@ func (d *DB) RecordTokens(ctx context.Context, items []tokens.NewRecord) ([]erro
 	if len(good) == 0 {
 		return errs, nil
 	}
-	outcomes, err := d.record(ctx, "record tokens", good, want{})
+	outcomes, err := d.record(ctx, "record tokens", good, want{}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +44,12 @@ func (d *DB) RecordTokens(ctx context.Context, items []tokens.NewRecord) ([]erro
 type want struct {
 	fingerprint []byte // nil: no condition
 	remaining   time.Duration
+}
+
+// rider is a statement that travels with a token in its transaction. It must do nothing where the token was not written.
+type rider struct {
+	query string
+	args  []any
 }
 
 // lock is the number of the fingerprint's lock. Two fingerprints with one number wait for each other, no more.
@@ -71,12 +77,12 @@ func (o outcome) err() error {
 	return nil
 }
 
-func (d *DB) record(ctx context.Context, act string, items []tokens.NewRecord, w want) (out []outcome, err error) {
+func (d *DB) record(ctx context.Context, act string, items []tokens.NewRecord, w want, with *rider) (out []outcome, err error) {
 	err = d.bill(ctx, act, func(s stamp) (err error) {
 		if d.postgres() {
-			out, err = d.recordPostgres(ctx, items, w, s)
+			out, err = d.recordPostgres(ctx, items, w, with, s)
 		} else {
-			out, err = d.recordSQLite(ctx, items, w, s)
+			out, err = d.recordSQLite(ctx, items, w, with, s)
 		}
 		return err
 	})

@@ -57,7 +57,7 @@ WITH clock AS MATERIALIZED (
 SELECT i.n, i.lives, i.signed, EXISTS (SELECT 1 FROM made WHERE made.id = i.id), EXISTS (SELECT 1 FROM mine) FROM item i`
 
 // recordPostgres writes what is recordable; outcomes has a place for each of items.
-func (d *DB) recordPostgres(ctx context.Context, items []tokens.NewRecord, w want, s stamp) ([]outcome, error) {
+func (d *DB) recordPostgres(ctx context.Context, items []tokens.NewRecord, w want, with *rider, s stamp) ([]outcome, error) {
 	args := append(recordArgs(items), s.writer, s.epoch, s.seq, w.fingerprint, w.remaining.Milliseconds())
 	out := make([]outcome, len(items))
 	err := d.billPgx(ctx, func(c *pgx.Conn) error {
@@ -75,8 +75,14 @@ func (d *DB) recordPostgres(ctx context.Context, items []tokens.NewRecord, w wan
 			locks++
 		}
 		b.Queue(recordPostgresSQL, args...)
+		if with != nil {
+			b.Queue(with.query, with.args...)
+		}
 		results := c.SendBatch(ctx, &b)
 		err := readOutcomes(results, locks, out)
+		if err == nil && with != nil {
+			_, err = results.Exec()
+		}
 		if closed := results.Close(); closed != nil { // the commit's own answer
 			err = closed
 		}

@@ -32,7 +32,7 @@ SELECT EXISTS (
 )
 
 // recordSQLite writes what is recordable; outcomes has a place for each of items.
-func (d *DB) recordSQLite(ctx context.Context, items []tokens.NewRecord, w want, s stamp) ([]outcome, error) {
+func (d *DB) recordSQLite(ctx context.Context, items []tokens.NewRecord, w want, with *rider, s stamp) ([]outcome, error) {
 	out := make([]outcome, len(items))
 	err := d.billSQLite(ctx, func(ctx context.Context, tx *hotTx) error {
 		if w.fingerprint != nil {
@@ -55,6 +55,11 @@ func (d *DB) recordSQLite(ctx context.Context, items []tokens.NewRecord, w want,
 		}
 		if len(made) == 0 {
 			return nil
+		}
+		if with != nil {
+			if _, err := tx.ExecContext(ctx, with.query, with.args...); err != nil {
+				return fmt.Errorf("write what goes with a token: %w", err)
+			}
 		}
 		return tx.bill(ctx, s, now, m2m.OpCreate, made)
 	})

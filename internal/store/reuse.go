@@ -54,7 +54,7 @@ func (d *DB) ReuseToken(
 	// From here on the caller's hanging up changes nothing: it would cost the writer its connection, and leave it in doubt.
 	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestRecord)
 	defer cancel()
-	out, err := d.record(recording, act, []tokens.NewRecord{n}, want{fingerprint: fingerprint[:], remaining: minRemaining})
+	out, err := d.record(recording, act, []tokens.NewRecord{n}, want{fingerprint: fingerprint[:], remaining: minRemaining}, nil)
 	if err != nil {
 		return m2m.Record{}, secret.Sealed{}, false, err
 	}

@@ -36,11 +36,9 @@ func (d *DB) AddScope(ctx context.Context, by m2m.Actor, from, to m2m.MachineID,
 		if err := conflictIfDuplicate(tx.Create(&row).Error); err != nil {
 			return err
 		}
-		var scopes int64
-		count := tx.Table("machine_scopes AS s").Joins("JOIN machines AS m ON m.id = s.to_id AND m.deleted_at IS NULL").
-			Where("s.from_id = ?", string(from)).Count(&scopes)
-		if count.Error != nil {
-			return count.Error
+		scopes, err := livingScopes(tx, from)
+		if err != nil {
+			return err
 		}
 		if scopes > m2m.MaxScopes {
 			return &m2m.FieldError{

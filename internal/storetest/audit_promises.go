@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ func auditPromises() []promise {
 		{"RefusedChangesAreNotAudited", refusedChangesAreNotAudited},
 		{"ChangeByNobodyIsRefused", changeByNobodyIsRefused},
 		{"AuditPagesAndFilters", auditPagesAndFilters},
+		{"AuditTellsWhoFromWhereAndWhen", auditTellsWho},
 		{"AuditTakesAnyAddress", auditTakesAnyAddress},
 	}
 }
@@ -153,6 +155,37 @@ func auditPagesAndFilters(t *testing.T, s Stores) {
 	} {
 		if got := count(q); got != want {
 			t.Errorf("%+v: %d entries, want %d", q, got, want)
+		}
+	}
+}
+
+func auditTellsWho(t *testing.T, s Stores) {
+	t.Helper()
+	people := []m2m.Actor{
+		{Kind: m2m.Operator, Address: "192.0.2.1", TraceID: "t"},
+		{Kind: m2m.Operator, Address: "192.0.2.2", TraceID: "t"},
+		{Kind: m2m.System},
+		{Kind: m2m.MachineHolder, Machine: newMachineID(), Address: "192.0.2.2", TraceID: "t"},
+	}
+	for i, by := range people {
+		_, err := s.CreateMachine(t.Context(), by, aMachine(numbered("machine", i)), aSecret())
+		must(t, err)
+	}
+	all, err := s.AuditEntries(t.Context(), audit.Query{Limit: 9})
+	must(t, err)
+	for want, q := range map[string]audit.Query{
+		"1 0": {Kind: m2m.Operator}, "2": {Kind: m2m.System}, "3 1": {Address: "192.0.2.2"}, "3": {Address: "192.0.2.2", Kind: m2m.MachineHolder},
+		"": {Kind: "no such\x00"}, "3 2 1 0": {Until: all[0].At.Add(time.Millisecond)}, "x": {Until: all[3].At},
+	} {
+		q.Limit = 9
+		got, err := s.AuditEntries(t.Context(), q)
+		must(t, err)
+		var said []string
+		for _, e := range got {
+			said = append(said, strconv.Itoa(slices.Index(people, e.Actor)))
+		}
+		if said := strings.Join(said, " "); said != strings.TrimPrefix(want, "x") {
+			t.Errorf("%+v: entries of %q, want %q", q, said, want)
 		}
 	}
 }

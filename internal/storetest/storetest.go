@@ -1,6 +1,6 @@
 // Package storetest holds every store to the same promises.
 //
-// It owns the tests of the contracts written at the Store interfaces of instance, machines, tokens, usage, keys and audit, and runs them on
+// It owns the tests of the contracts written at the Store interfaces of instance, machines, tokens, usage, keys, sessions and audit, and runs them on
 // whatever it is given. It refuses to know a database: what cannot be seen through those interfaces is not a promise. Start reading at Run and
 // TokenPromises; each promise is one function, and its name is the guarantee.
 package storetest
@@ -20,6 +20,7 @@ import (
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/machines"
 	"github.com/dualmint/dualmint/internal/secret"
+	"github.com/dualmint/dualmint/internal/sessions"
 )
 
 // Stores is what the promises of Run are made by; Hot is what those of TokenPromises are.
@@ -28,6 +29,8 @@ type Stores interface {
 	machines.Store
 	keys.Store
 	audit.Store
+	sessions.Store
+	sessions.LinkStore
 }
 
 // promise is one guarantee, kept or not by a store that holds nothing yet.
@@ -36,11 +39,12 @@ type promise struct {
 	keep func(t *testing.T, s Stores)
 }
 
-// Run holds a store to the promises about the instance, machines, keys and the audit log, each on a new, migrated, empty one from open.
+// Run holds a store to the promises about the instance, machines, keys, sessions and the audit log, each on a new, migrated, empty one from open.
 func Run(t *testing.T, open func(t *testing.T) Stores) {
 	t.Helper()
 	for _, p := range slices.Concat(
 		instancePromises(), registryPromises(), pagingPromises(), scopePromises(), secretPromises(), keyPromises(), auditPromises(),
+		sessionPromises(), machinePagePromises(),
 	) {
 		t.Run(p.name, func(t *testing.T) { p.keep(t, open(t)) })
 	}

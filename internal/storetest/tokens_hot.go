@@ -25,7 +25,9 @@ import (
 // HotStore is what the promises about tokens and usage are made by.
 type HotStore interface {
 	tokens.Store
+	tokens.Desk
 	usage.Store
+	machines.GraphStore
 	keys.Store
 	masterkey.Store
 	audit.Store
@@ -52,6 +54,7 @@ func TokenPromises(t *testing.T, open OpenHot) {
 	t.Helper()
 	for _, promises := range []func(*testing.T, OpenHot){
 		checkPromises, recordPromises, reusePromises, listPromises, callerPromises, usagePromises, signedPromises, sealedPromises, assertionPromises,
+		deskPromises, graphPromises,
 	} {
 		promises(t, open)
 	}

@@ -52,7 +52,7 @@ func (s *Service) IssueTo(ctx context.Context, machine m2m.Machine, r Request) (
 		return s.reuse(ctx, plan)
 	}
 	// 4. Mode, then record and count in one commit.
-	return s.mint(ctx, func(ctx context.Context) (m2m.Minted, NewRecord, error) { return s.draw(ctx, plan) })
+	return s.mint(ctx, s.drawn(plan), s.recordOne)
 }
 
 func (s *Service) holder(ctx context.Context, caller secret.Text) (m2m.Machine, error) {
@@ -68,20 +68,13 @@ func (s *Service) holder(ctx context.Context, caller secret.Text) (m2m.Machine, 
 
 // mint makes, records and bills one token. If the key that signed was retired in the same moment, it signs once more with its
 // successor (R40).
-func (s *Service) mint(ctx context.Context, draw func(context.Context) (m2m.Minted, NewRecord, error)) (Issued, error) {
+func (s *Service) mint(ctx context.Context, draw func(context.Context) (m2m.Minted, NewRecord, error), keep func(context.Context, NewRecord) error) (Issued, error) {
 	for attempt := 0; ; attempt++ {
 		minted, record, err := draw(ctx)
 		if err != nil {
 			return Issued{}, err
 		}
-		results, err := s.Hot.RecordTokens(ctx, []NewRecord{record})
-		if err != nil {
-			return Issued{}, fmt.Errorf("record token: %w", err)
-		}
-		if len(results) != 1 {
-			return Issued{}, fmt.Errorf("record token: %d answers: %w", len(results), m2m.ErrUnavailable)
-		}
-		switch err := results[0]; {
+		switch err := keep(ctx, record); {
 		case err == nil:
 			return Issued{Record: record.asRecord(), Bearer: minted.Bearer}, nil
 		case errors.Is(err, m2m.ErrKeyNotActive) && attempt == 0:
@@ -92,6 +85,23 @@ func (s *Service) mint(ctx context.Context, draw func(context.Context) (m2m.Mint
 			return Issued{}, recordError(err)
 		}
 	}
+}
+
+// recordOne records and bills one token.
+func (s *Service) recordOne(ctx context.Context, n NewRecord) error {
+	results, err := s.Hot.RecordTokens(ctx, []NewRecord{n})
+	if err != nil {
+		return err
+	}
+	if len(results) != 1 {
+		return fmt.Errorf("%d answers: %w", len(results), m2m.ErrUnavailable)
+	}
+	return results[0]
+}
+
+// drawn is draw for a plan.
+func (s *Service) drawn(p plan) func(context.Context) (m2m.Minted, NewRecord, error) {
+	return func(ctx context.Context) (m2m.Minted, NewRecord, error) { return s.draw(ctx, p) }
 }
 
 // draw turns the plan into a new token of its mode.

@@ -32,7 +32,7 @@ func (s *Service) reuse(ctx context.Context, p plan) (Issued, error) {
 	}
 	plain, err := s.Sealer.Open(ReusePlace(record.ID), sealed)
 	if err != nil {
-		return s.mint(ctx, draw)
+		return s.mint(ctx, draw, s.recordOne)
 	}
 	return Issued{Record: record, Bearer: secret.Text(plain)}, nil
 }

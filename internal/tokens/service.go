@@ -13,6 +13,7 @@ type Deps struct {
 	Store     Store
 	Hot       HotStore // Store itself, or what groups calls to it
 	Finder    Finder   // for RevokeBearer
+	Desk      Desk     // for the operator
 	Opaque    m2m.Mode
 	JWT       m2m.Mode
 	Sealer    *secret.Sealer

@@ -2,9 +2,7 @@ package usage
 
 import (
 	"bytes"
-	"encoding/csv"
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -24,24 +22,15 @@ func TestCSVHasOneShapeForEveryQuery(t *testing.T) {
 	}
 }
 
-// R49: no cell is a formula.
-func TestCSVNeutralisesFormulas(t *testing.T) {
-	for _, cell := range []string{"=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "=cmd|' /C calc'!A0", `=HYPERLINK("x","y")`} {
-		var out bytes.Buffer
-		if err := (Report{Lines: []Line{{Group: Group{Machine: m2m.MachineID(cell)}}}}).WriteCSV(&out); err != nil {
-			t.Fatal(err)
-		}
-		read, err := csv.NewReader(&out).ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Between quotes encoding/csv makes every line end one of its own, so only the beginning is compared.
-		if got := read[1][1]; !strings.HasPrefix(got, "'") {
-			t.Errorf("%q was written as %q", cell, got)
-		}
-	}
-	if text("mch_=1") != "mch_=1" || text("") != "" {
-		t.Error("a harmless cell was changed")
+// R49: the names that people gave are in it, and none is a formula.
+func TestNamedCSVHasNamesAsText(t *testing.T) {
+	r := Report{Lines: []Line{{hour("2026-05-01T00"), Group{Machine: a, Receiver: b, Format: m2m.Opaque, Operation: m2m.OpVerify}, Amounts{12, 10, 1_000_000}}}}
+	names := map[m2m.MachineID]string{a: `=HYPERLINK("x")`, b: "b, of course"}
+	want := "start,machine_id,machine_name,receiver_id,receiver_name,token_format,operation,total_usage,total_billable_usage,amount_nanodollars\r\n" +
+		"2026-05-01T00:00:00Z,mch_a,\"'=HYPERLINK(\"\"x\"\")\",mch_b,\"b, of course\",opaque,verify,12,10,1000000\r\n"
+	var out bytes.Buffer
+	if err := r.WriteNamedCSV(&out, func(id m2m.MachineID) string { return names[id] }); err != nil || out.String() != want {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 }
 

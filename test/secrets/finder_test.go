@@ -35,7 +35,7 @@ func newFinder() *finder { return &finder{byWord: map[uint64][]needle{}} }
 // and base64.
 func (f *finder) text(name, credential string) {
 	random := credential
-	for _, prefix := range []secret.Prefix{secret.OpaqueToken, secret.MachineSecret, secret.InstanceKey} {
+	for _, prefix := range []secret.Prefix{secret.OpaqueToken, secret.MachineSecret, secret.InstanceKey, secret.SessionID, secret.FirstLink} {
 		random = strings.TrimPrefix(random, string(prefix))
 	}
 	f.needle(name, []byte(random[:window]))

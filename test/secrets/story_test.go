@@ -51,6 +51,7 @@ func story(t *testing.T, s *harness.Server, f *finder) {
 	for _, format := range []string{"opaque", "jwt"} {
 		f.token(format, s.Mint(t, a.SecretKey, harness.Fields{"token_format": format, "min_remaining_ttl_seconds": 5}).Token)
 	}
+	inTheBrowser(t, s, f, a)
 	for _, credential := range []string{a.SecretKey, b.SecretKey, s.InstanceKey, s.MasterKey} {
 		misplace(t, s, credential)
 	}

@@ -1,0 +1,75 @@
+package dashboard
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+// The names of the session's cookie (R46). The first is one that a browser takes only over HTTPS, for this host alone, with Path=/; over
+// plain HTTP on the machine itself browsers refuse that name.
+const (
+	secureCookie = "__Host-dualmint-session"
+	plainCookie  = "dualmint-session"
+)
+
+func (d *dashboard) cookieName() string {
+	if d.secure {
+		return secureCookie
+	}
+	return plainCookie
+}
+
+// sessionID is what the browser presents as its session, or empty. It is the cookie and nothing else: an Authorization header says
+// nothing here (R21). Two cookies of the name are none.
+func (x *exchange) sessionID() secret.Text {
+	cookies := x.c.Request.CookiesNamed(x.d.cookieName())
+	if len(cookies) != 1 {
+		return ""
+	}
+	return secret.Text(cookies[0].Value)
+}
+
+// setSession gives the browser its session, until it is closed at the latest. An empty id takes it away.
+func (x *exchange) setSession(id secret.Text) {
+	c := &http.Cookie{ //nolint:gosec // G124: over plain HTTP, on the machine itself alone, browsers refuse Secure
+		Name: x.d.cookieName(), Value: id.Reveal(), Path: "/", HttpOnly: true, Secure: x.d.secure, SameSite: http.SameSiteStrictMode,
+	}
+	if id == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(x.c.Writer, c)
+}
+
+// safe tells whether a session may travel on this connection: over HTTPS, or without leaving the machine. The browser puts the name that
+// it asked for into the Host header.
+func (x *exchange) safe() bool {
+	return x.d.secure || isLoopback(x.c.Request.Host)
+}
+
+func isLoopback(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761 section 6.3
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.IsLoopback()
+}
+
+// ours gives a path of the dashboard as it was, and Root for anything else: nobody is sent to another host.
+func ours(path string) string {
+	u, err := url.Parse(path) // of what a browser makes of dots in a path, nothing leads out of Root
+	ok := err == nil && !strings.Contains(u.Path, "..") && u.Scheme == "" && u.Host == "" && u.User == nil && !strings.ContainsAny(path, "\\\r\n\t") &&
+		(u.Path == Root || strings.HasPrefix(u.Path, Root+"/"))
+	if !ok {
+		return Root
+	}
+	return path
+}

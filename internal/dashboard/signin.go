@@ -1,0 +1,141 @@
+package dashboard
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
+)
+
+const (
+	signInPath = Root + "/sign-in"
+	// FirstSignIn is the path of the first start's link: its query parameter "link" is the credential, which a POST then uses up.
+	FirstSignIn = Root + "/first-sign-in"
+)
+
+func (d *dashboard) signInRoutes(r routes) {
+	r.open(http.MethodGet, "/sign-in", d.signInPage)
+	r.open(http.MethodPost, "/sign-in", d.signIn)
+	r.open(http.MethodGet, "/first-sign-in", d.firstSignInPage)
+	r.open(http.MethodPost, "/first-sign-in", d.firstSignIn)
+	r.post("/sign-out", d.signOut)
+	r.get("/sign-out-everywhere", d.signOutEverywherePage)
+	r.post("/sign-out-everywhere", d.signOutEverywhere)
+}
+
+// signInView is the page on which the operator proves to be one.
+type signInView struct {
+	Safe  bool // the key may be sent from here
+	Key   field
+	Next  string
+	Ended bool // the browser had a session that is over
+}
+
+func (x *exchange) showSignIn(status int, v signInView) error {
+	v.Safe = x.safe()
+	v.Key.Name, v.Key.Label, v.Key.Type, v.Key.Autocomplete, v.Key.Required = "key", "Instance secret key", "password", "current-password", true
+	v.Key.Hint = "It begins with sk_. The server reads it from DUALMINT_SECRET_KEY or DUALMINT_SECRET_KEY_FILE; with the embedded database it stands in the file beside it, ending in .secret-key."
+	return x.show(status, page{Name: "signin", Title: "Sign in", Body: v, Back: signInPath})
+}
+
+// toSignIn sends the browser to sign in. It comes back to the page that it asked for, if it asked for one. A cookie that opens nothing is
+// taken away.
+func (x *exchange) toSignIn() error {
+	to := url.Values{}
+	if x.c.Request.Method == http.MethodGet && x.c.Request.URL.Path != Root {
+		to.Set("next", x.c.Request.URL.RequestURI())
+	}
+	if x.sessionID() != "" {
+		x.setSession("")
+		to.Set("ended", "1")
+	}
+	if len(to) == 0 {
+		return x.redirect(signInPath)
+	}
+	return x.redirect(signInPath + "?" + to.Encode())
+}
+
+func (d *dashboard) signInPage(x *exchange) error {
+	_, err := d.Sessions.Find(x.ctx(), x.sessionID())
+	if err == nil {
+		return x.redirect(ours(x.query("next")))
+	}
+	if !errors.Is(err, m2m.ErrUnauthenticated) {
+		return err
+	}
+	return x.showSignIn(http.StatusOK, signInView{Next: ours(x.query("next")), Ended: x.query("ended") != ""})
+}
+
+func (d *dashboard) signIn(x *exchange) error {
+	if err := d.signIns.take(x.address, x.start); err != nil {
+		return err
+	}
+	f, err := x.form("key", "next", "username")
+	if err != nil {
+		return err
+	}
+	v := signInView{Next: ours(f.text("next"))}
+	if !x.safe() {
+		return x.showSignIn(http.StatusForbidden, v)
+	}
+	key := f.text("key")
+	if key == "" {
+		v.Key.Error = "Enter the instance secret key."
+		return x.showSignIn(http.StatusUnprocessableEntity, v)
+	}
+	if !secret.Presentable(key, secret.MaxLength) { // R11
+		key = "no key"
+	}
+	id, err := d.Sessions.SignIn(x.ctx(), x.actor(), secret.Text(key), x.sessionID())
+	if errors.Is(err, m2m.ErrUnauthenticated) {
+		v.Key.Error = "This is not the secret key of this instance. Machine secrets (ak_) and tokens (mt_) do not open the dashboard."
+		return x.showSignIn(http.StatusUnauthorized, v)
+	}
+	if err != nil {
+		return err
+	}
+	x.setSession(id)
+	return x.redirect(v.Next)
+}
+
+// firstView is the page of the first start's link. The link is used up by the POST, not by looking at the page: programs that preview
+// links follow them.
+type firstView struct {
+	Safe bool
+	Link string
+	Dead bool // it opens nothing, or not any more
+}
+
+func (x *exchange) showFirst(status int, v firstView) error {
+	v.Safe = x.safe()
+	return x.show(status, page{Name: "first", Title: "First sign-in", Body: v, Back: signInPath})
+}
+
+func (d *dashboard) firstSignInPage(x *exchange) error {
+	link := x.query("link")
+	return x.showFirst(http.StatusOK, firstView{Link: link, Dead: !secret.WellFormed(secret.FirstLink, link)})
+}
+
+func (d *dashboard) firstSignIn(x *exchange) error {
+	if err := d.signIns.take(x.address, x.start); err != nil {
+		return err
+	}
+	f, err := x.form("link")
+	if err != nil {
+		return err
+	}
+	if !x.safe() {
+		return x.showFirst(http.StatusForbidden, firstView{Dead: true})
+	}
+	id, err := d.Sessions.SignInByLink(x.ctx(), x.actor(), secret.Text(f.text("link")), x.sessionID())
+	if errors.Is(err, m2m.ErrUnauthenticated) {
+		return x.showFirst(http.StatusUnauthorized, firstView{Dead: true})
+	}
+	if err != nil {
+		return err
+	}
+	x.setSession(id)
+	return x.redirect(Root)
+}

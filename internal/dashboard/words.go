@@ -1,0 +1,111 @@
+package dashboard
+
+import (
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
+)
+
+// templateFuncs are the words that templates have beside Go's own.
+func templateFuncs(now func() time.Time) template.FuncMap {
+	return template.FuncMap{
+		"day":      func(t time.Time) string { return t.UTC().Format("2006-01-02") },
+		"moment":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"minute":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"distance": func(t time.Time) string { return distance(t, now()) },
+		"number":   number[int],
+		"number64": number[int64],
+		"plural":   plural,
+		"format":   formatName,
+		"lifetime": lifetimeOf,
+		"root":     func() string { return Root },
+	}
+}
+
+// distance says how far a time is from now: "3 minutes ago", "in 2 hours".
+func distance(t, now time.Time) string {
+	d := t.Sub(now)
+	text := span(d.Abs())
+	switch {
+	case text == "":
+		return "just now"
+	case d < 0:
+		return text + " ago"
+	default:
+		return "in " + text
+	}
+}
+
+// span says a length of time in its largest unit, or nothing for less than a second.
+func span(d time.Duration) string {
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{365 * 24 * time.Hour, "year"}, {24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := int(d / u.unit); n > 0 {
+			return plural(n, u.name)
+		}
+	}
+	return ""
+}
+
+// plural is "1 machine", "2 machines", "1,000 machines".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return number(n) + " " + noun + "s"
+}
+
+// number writes thousands with commas.
+func number[N int | int64](n N) string {
+	s := strconv.FormatInt(int64(n), 10)
+	sign := ""
+	if s[0] == '-' {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+func formatName(f m2m.Format) string {
+	switch f {
+	case m2m.Opaque:
+		return "Opaque"
+	case m2m.JWT:
+		return "JWT"
+	default:
+		return "unknown"
+	}
+}
+
+// lifetimeOf says the default lifetime of a machine's tokens exactly: "1 hour", "1 day 2 hours 5 seconds".
+func lifetimeOf(m m2m.Machine) string {
+	if m.Endless {
+		return "no end"
+	}
+	return exactly(m.DefaultTTL)
+}
+
+func exactly(d time.Duration) string {
+	var out []string
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := int(d / u.unit); n > 0 {
+			d -= time.Duration(n) * u.unit
+			out = append(out, plural(n, u.name))
+		}
+	}
+	if len(out) == 0 {
+		return "0 seconds"
+	}
+	return strings.Join(out, " ")
+}
