@@ -63,13 +63,14 @@ func (p *program) withSettings(f func(*cobra.Command, config.Config, *store.DB) 
 			return usageError(err)
 		}
 		// A database is never without its keys: serve takes a lost key file for a loss.
+		logger := newLogger(p.err, settings)
 		made, err := settings.EnsureKeys()
-		p.tellMade(made)
+		p.tellMade(made, settings, logger)
 		if err != nil {
 			return err
 		}
 		db, err := store.Open(c.Context(), store.Options{
-			URL: settings.DatabaseURL.Reveal(), ScopeRule: m2m.Live, Now: p.now, Logger: newLogger(p.err, settings), MaxConns: poolSize(settings),
+			URL: settings.DatabaseURL.Reveal(), ScopeRule: m2m.Live, Now: p.now, Logger: logger, MaxConns: poolSize(settings),
 		})
 		if err != nil {
 			return err
