@@ -36,7 +36,9 @@ func (p *program) migrateUp() *cobra.Command {
 func (p *program) migrateStatus() *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Tell which version the schema has; exit code 3 when it is not this binary's", Args: args(cobra.NoArgs),
-		Long: `Tell which version the schema has. A SQLite database belongs to one process: stop the server first, or ask its /readyz.`,
+		Long: `Tell which version the schema has. A SQLite database belongs to one process: stop the server first, or ask its /readyz.
+
+Exit codes: 0 it is this binary's; 3 it is another; 1 it cannot be told now.`,
 		RunE: p.withDatabase(func(c *cobra.Command, db *store.DB) error {
 			have, want, err := db.SchemaVersion(c.Context())
 			if err != nil {
