@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -26,6 +27,21 @@ func TestForwardAuthTellsAProxyWhoCame(t *testing.T) {
 	w.tokens.record.Claims = nil
 	if got := w.call("GET", "/v1/forward_auth", goodToken, "", forReceiver(secretB.Reveal())).Header().Get("Dualmint-Claims"); got != "null" {
 		t.Errorf("no claims are %q", got)
+	}
+}
+
+// What the answer does not say, the operator of the proxy finds in the log, without the secret (R61).
+func TestLogTellsWhatTheProxySetWrongly(t *testing.T) {
+	for want, who := range map[string]func(*http.Request){
+		"\"reason\":\"the proxy must send Dualmint-Machine-Secret once\"": func(*http.Request) {},
+		"\"reason\":\"Dualmint-Machine-Secret is no machine secret\"":     forReceiver("ak_wrong"),
+		"\"status\":401,": forReceiver(secretA.Reveal()),
+	} {
+		w := newWorld(t)
+		wantOAuth(t, w.call("GET", "/v1/forward_auth", goodToken, "", who), 401, "invalid_token")
+		if got := w.log.String(); !strings.Contains(got, want) || strings.Contains(got, "ak_") || strings.Contains(got, "\"reason\"") != strings.Contains(want, "\"reason\"") {
+			t.Errorf("want %s in %s", want, got)
+		}
 	}
 }
 
