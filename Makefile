@@ -6,6 +6,8 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
 
 TAGS := -tags nomsgpack
+# What git calls this commit; nothing where there is no git.
+VERSION = $(shell git describe --always --tags --dirty 2>/dev/null)
 # The race detector watches everything but the black-box suites, which drive a binary of their own. It makes the embedded database
 # ten times slower, so under it the store meets a quarter of the random worlds that it meets without.
 UNITS = $(shell go list ./... | grep -v -e /test/ -e /internal/store$$)
@@ -19,7 +21,8 @@ run: build ## build, start a server on the embedded database, show the demo, go 
 	@exec ./bin/dualmint serve --demo
 
 build: ## build ./bin/dualmint
-	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags "-s -w" -o bin/dualmint ./cmd/dualmint
+	@test -e bin/dualmint || echo "Building. The first time takes about two minutes."
+	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags "-s -w -X main.described=$(VERSION)" -o bin/dualmint ./cmd/dualmint
 
 test: build ## run every test; installs what they need
 	scripts/ensure-tools.sh

@@ -47,6 +47,9 @@ func (p *program) operator() (*api, error) {
 		return nil, err
 	}
 	if c.SecretKey == "" {
+		if c.NoSecretKey != nil {
+			return nil, usageError(fmt.Errorf("DUALMINT_SECRET_KEY is not set, and the key of the local instance cannot be read: it %w", c.NoSecretKey))
+		}
 		return nil, usageError(errors.New("DUALMINT_SECRET_KEY is not set, and no local instance has left its key here"))
 	}
 	return newAPI(c.URL, c.SecretKey), nil

@@ -22,6 +22,10 @@ func serveDebug(ctx context.Context, addr string, logger *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("listen for profilers: %w", err)
 	}
+	if end, ok := listener.Addr().(*net.TCPAddr); ok && !end.IP.IsLoopback() {
+		logger.WarnContext(ctx, "the listener for profiles is reachable from other machines, and asks nobody who they are: DUALMINT_DEBUG_ADDR should be a loopback address",
+			"address", listener.Addr().String())
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

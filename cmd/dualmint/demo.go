@@ -26,7 +26,7 @@ func (p *program) demo() *cobra.Command {
 paste. It uses two machines of its own, which it finds again the next time. Their secrets stand in its output.`,
 	}
 	c.Flags().StringVar(&base, "url", "", "the instance (default: DUALMINT_URL)")
-	c.Flags().StringVar(&issuer, "issuer", "", "what it calls itself, if that is not its URL (default: DUALMINT_ISSUER)")
+	c.Flags().StringVar(&issuer, "issuer", "", "what it calls itself, and must (default: DUALMINT_ISSUER, else what it publishes)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		environ := p.environ
 		if base != "" {
@@ -38,6 +38,11 @@ paste. It uses two machines of its own, which it finds again the next time. Thei
 		settings, err := config.LoadClient(environ, p.dir)
 		if err != nil {
 			return usageError(err)
+		}
+		if settings.Issuer == settings.URL { // nobody said it: the instance may be reached under another address than its own
+			if settings.Issuer, err = publishedIssuer(c.Context(), newAPI(settings.URL, "")); err != nil {
+				return fmt.Errorf("demo: %w", err)
+			}
 		}
 		return p.showDemo(c.Context(), settings)
 	}

@@ -18,6 +18,15 @@ func (s keySet) PublicKey(kid m2m.KeyID) (ed25519.PublicKey, bool) {
 	return k, ok
 }
 
+// publishedIssuer is what an instance calls itself (RFC 8414 section 2).
+func publishedIssuer(ctx context.Context, a *api) (string, error) {
+	var document struct {
+		Issuer string `json:"issuer"`
+	}
+	_, err := a.get(ctx, "/.well-known/oauth-authorization-server", nil, &document)
+	return document.Issuer, err
+}
+
 // fetchKeySet reads a key set as any receiver can.
 func fetchKeySet(ctx context.Context, a *api) (keySet, error) {
 	var document struct {

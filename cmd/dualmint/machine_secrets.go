@@ -72,15 +72,15 @@ func (p *program) machinesSecret() *cobra.Command {
 }
 
 func (p *program) machinesRotateSecret() *cobra.Command {
-	var overlap time.Duration
+	var overlap string
 	c := &cobra.Command{Use: "rotate-secret ID --overlap DURATION", Short: "Give a machine a new secret and print it", Args: args(cobra.ExactArgs(1))}
-	c.Flags().DurationVar(&overlap, "overlap", 0, "how long the old secret still works: 0s to 8h; a secret that an earlier rotation left working ends now")
+	c.Flags().StringVar(&overlap, "overlap", "", "how long the old secret still works: 0s to 8h; a secret that an earlier rotation left working ends now")
 	o := p.jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if !c.Flags().Changed("overlap") {
 			return usageError(errors.New("say with --overlap how long the old secret still works, such as 1h, or 0s"))
 		}
-		seconds, err := wholeSeconds("overlap", overlap)
+		seconds, err := parseSeconds("overlap", overlap, 0, 8*time.Hour)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -96,6 +96,9 @@ func (p *program) machinesCreate() *cobra.Command {
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print its id and its secret, and nothing else")
 	o := p.jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := o.only("quiet", quiet); err != nil {
+			return err
+		}
 		f.name = args[0]
 		body, err := f.body(p, c)
 		if err != nil {
@@ -201,12 +204,20 @@ func (p *program) machinesUpdate() *cobra.Command {
 }
 
 func (p *program) machinesDelete() *cobra.Command {
-	c := &cobra.Command{Use: "delete ID", Short: "Delete a machine: its secret and its tokens stop working at once", Args: args(cobra.ExactArgs(1))}
+	var yes bool
+	c := &cobra.Command{
+		Use: "delete ID --yes", Short: "Delete a machine: its secret and its tokens stop working at once", Args: args(cobra.ExactArgs(1)), DisableFlagsInUseLine: true,
+		Long: "Delete a machine for good: its secret and its tokens stop working at once. Without --yes it says what would be lost, and exits with 2.",
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "do it")
 	o := p.jsonFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		a, err := p.operator()
 		if err != nil {
 			return err
+		}
+		if !yes {
+			return warning(c.Context(), a, args[0])
 		}
 		text, err := a.call(c.Context(), http.MethodDelete, machinePath(args[0]), nil, nil)
 		if err != nil {
@@ -218,6 +229,22 @@ func (p *program) machinesDelete() *cobra.Command {
 		return o.line("%s is deleted", args[0])
 	}
 	return c
+}
+
+// warning says what deleting a machine would end, as an error of usage.
+func warning(ctx context.Context, a *api, id string) error {
+	var m machine
+	if _, err := a.get(ctx, machinePath(id), nil, &m); err != nil {
+		return err
+	}
+	var live struct {
+		TotalCount int `json:"total_count"`
+	}
+	if _, err := a.get(ctx, tokensPath, url.Values{"subject": {m.ID}, "limit": {"1"}}, &live); err != nil {
+		return err
+	}
+	return usageError(fmt.Errorf("nothing is deleted yet: this would end %s (%s) for good, which may call %d machines and has %d live tokens; add --yes to do it",
+		m.ID, printable(m.Name), len(m.Scoped), live.TotalCount))
 }
 
 // machine prints the answer of a call that gives one machine.
@@ -245,12 +272,4 @@ func (o *output) machine(text json.RawMessage, err error, m *machine) error {
 		pairs = append(pairs, [2]string{"secret", m.SecretKey})
 	}
 	return o.sheet(pairs...)
-}
-
-// wholeSeconds is a duration flag's value on the wire.
-func wholeSeconds(flag string, d time.Duration) (int64, error) {
-	if d < 0 || d%time.Second != 0 {
-		return 0, usageError(fmt.Errorf("--%s must be whole seconds such as 90s, 10m or 8h", flag))
-	}
-	return int64(d / time.Second), nil
 }

@@ -36,7 +36,9 @@ func (p *program) migrateUp() *cobra.Command {
 func (p *program) migrateStatus() *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Tell which version the schema has; exit code 3 when it is not this binary's", Args: args(cobra.NoArgs),
-		Long: `Tell which version the schema has. A SQLite database belongs to one process: stop the server first, or ask its /readyz.`,
+		Long: `Tell which version the schema has. A SQLite database belongs to one process: stop the server first, or ask its /readyz.
+
+Exit codes: 0 it is this binary's; 3 it is another; 1 it cannot be told now.`,
 		RunE: p.withDatabase(func(c *cobra.Command, db *store.DB) error {
 			have, want, err := db.SchemaVersion(c.Context())
 			if err != nil {
@@ -63,13 +65,14 @@ func (p *program) withSettings(f func(*cobra.Command, config.Config, *store.DB) 
 			return usageError(err)
 		}
 		// A database is never without its keys: serve takes a lost key file for a loss.
+		logger := newLogger(p.err, settings)
 		made, err := settings.EnsureKeys()
-		p.tellMade(made)
+		p.tellMade(made, settings, logger)
 		if err != nil {
 			return err
 		}
 		db, err := store.Open(c.Context(), store.Options{
-			URL: settings.DatabaseURL.Reveal(), ScopeRule: m2m.Live, Now: p.now, Logger: newLogger(p.err, settings), MaxConns: poolSize(settings),
+			URL: settings.DatabaseURL.Reveal(), ScopeRule: m2m.Live, Now: p.now, Logger: logger, MaxConns: poolSize(settings),
 		})
 		if err != nil {
 			return err

@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
+
+	"github.com/dualmint/dualmint/internal/m2m"
 )
 
 // output is where a command's result goes: JSON as the server sent it, or something for people.
@@ -25,6 +27,14 @@ func (p *program) jsonFlag(c *cobra.Command) *output {
 	o := &output{w: p.out}
 	c.Flags().BoolVar(&o.json, "json", false, "print the answer as JSON")
 	return o
+}
+
+// only refuses --json beside a flag that asks for another shape.
+func (o *output) only(flag string, given bool) error {
+	if given && o.json {
+		return usageError(fmt.Errorf("choose one of --json and --%s", flag))
+	}
+	return nil
 }
 
 // raw prints JSON if that was asked for, and tells whether it did.
@@ -108,10 +118,29 @@ func parseLifetime(flag, text string) (*int64, error) {
 	if text == "never" {
 		return nil, nil
 	}
+	s, err := parseSeconds(flag, text, time.Second, m2m.MaxTTL)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("%w, or never", err))
+	}
+	return &s, nil
+}
+
+// parseSeconds reads a duration flag as the whole seconds of the wire.
+func parseSeconds(flag, text string, low, high time.Duration) (int64, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d%time.Second != 0 {
-		return nil, usageError(fmt.Errorf("--%s must be whole seconds such as 90s, 10m or 24h, or never", flag))
+		return 0, usageError(fmt.Errorf("--%s must be whole seconds such as 90s, 10m or 24h", flag))
 	}
-	s := int64(d / time.Second)
-	return &s, nil
+	if d < low || d > high {
+		return 0, usageError(fmt.Errorf("--%s must be at least %s and at most %s", flag, short24(low), short24(high)))
+	}
+	return int64(d / time.Second), nil
+}
+
+// short24 writes whole hours without the minutes and seconds that they do not have.
+func short24(d time.Duration) string {
+	if d >= time.Hour && d%time.Hour == 0 {
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return d.String()
 }

@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/dualmint/dualmint/internal/config"
+	"github.com/dualmint/dualmint/internal/m2m"
 )
 
 // program is what every command needs from outside, so that a test can run one like a function.
@@ -34,11 +37,27 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 
 func (p *program) run(ctx context.Context, args []string) error {
 	root := p.root() //nolint:contextcheck // cobra hands ctx to the commands
-	root.SetArgs(args)
+	root.SetArgs(namesLast(args))
 	root.SetIn(p.in)
 	root.SetOut(p.out)
 	root.SetErr(p.err)
+	if err := mistyped(root, args); err != nil {
+		return err
+	}
 	return root.ExecuteContext(ctx)
+}
+
+// namesLast puts a kid that begins with a dash, as one in 64 does, where no parser takes it for flags: behind a -- at the end.
+func namesLast(args []string) []string {
+	for i, a := range args {
+		if a == "--" {
+			break
+		}
+		if strings.HasPrefix(a, "-") && m2m.IsKeyID(m2m.KeyID(a)) && i > 0 && args[i-1] != "--retire" {
+			return append(slices.Concat(args[:i], args[i+1:]), "--", a)
+		}
+	}
+	return args
 }
 
 func (p *program) root() *cobra.Command {
@@ -55,6 +74,9 @@ Exit codes: 0 done; 1 failed, or it cannot be told now; 2 wrong usage, settings 
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetHelpCommand(help(root))
+	root.Version = build().String()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	return root
 }
@@ -68,15 +90,49 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 				_ = c.Help()
 				return usageError(fmt.Errorf("name a command of %s", c.CommandPath()))
 			}
-			message := fmt.Sprintf("%s has no command %q", c.CommandPath(), args[0])
-			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-				message += "; did you mean " + strings.Join(near, " or ") + "?"
-			}
-			return usageError(fmt.Errorf("%s", message))
+			return noCommand(c, args[0])
 		},
 	}
 	c.AddCommand(commands...)
 	return c
+}
+
+func noCommand(c *cobra.Command, name string) error {
+	message := fmt.Sprintf("%s has no command %q", c.CommandPath(), name)
+	if near := c.SuggestionsFor(name); len(near) > 0 {
+		message += "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usageError(errors.New(message))
+}
+
+// mistyped finds a command that does not exist where help is asked for, which cobra would answer with the help of the group and success.
+func mistyped(root *cobra.Command, args []string) error {
+	c, rest, err := root.Find(args)
+	if err != nil || !c.HasSubCommands() || !slices.ContainsFunc(rest, func(a string) bool { return a == "-h" || a == "--help" }) {
+		return nil //nolint:nilerr // it is told where the command is run
+	}
+	if at := slices.IndexFunc(rest, func(a string) bool { return !strings.HasPrefix(a, "-") }); at >= 0 {
+		return noCommand(c, rest[at])
+	}
+	return nil
+}
+
+// help is cobra's help command, except that it does not know what does not exist.
+func help(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [command]", Short: "Show what a command does", DisableFlagsInUseLine: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil {
+				return usageError(err)
+			}
+			if c.HasSubCommands() && len(rest) > 0 {
+				return noCommand(c, rest[0])
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
 }
 
 // args makes faults in the number of arguments faults of usage.

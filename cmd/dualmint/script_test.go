@@ -27,9 +27,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("DUALMINT_ADDR", freeAddress(t))
+			addr := freeAddress(t)
+			e.Setenv("DUALMINT_ADDR", addr)
+			_, port, err := net.SplitHostPort(addr)
+			e.Setenv("LOCALHOST", "http://localhost:"+port)
 			e.Setenv("HOME", e.WorkDir)
-			return nil
+			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"ready": ready, "exits": exits, "save": save, "mode": mode, "curls": curls,

@@ -41,15 +41,16 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 		return fmt.Errorf("%w (DUALMINT_ADDR says where to listen)", err)
 	}
 	defer func() { err = errors.Join(err, closed(listener.Close())) }()
+	level := new(slog.LevelVar)
+	level.Set(c.LogLevel.Level())
+	logger := slog.New(newHandler(p.err, c.Config, level))
 	made, err := c.EnsureKeys()
-	p.tellMade(made)
+	p.tellMade(made, c.Config, logger)
 	if err != nil {
 		return err
 	}
+	tellLoose(ctx, c.Config, logger)
 	leaveRoom(p.environ)
-	level := new(slog.LevelVar)
-	level.Set(c.LogLevel)
-	logger := slog.New(newHandler(p.err, c.Config, level))
 	s, err := p.assemble(ctx, c, logger)
 	if err != nil {
 		return err
@@ -104,8 +105,8 @@ func leaveRoom(environ []string) {
 
 // demoOn shows the demo against the server of this process, with its log quiet meanwhile.
 func (p *program) demoOn(ctx context.Context, c settings, addr net.Addr, level *slog.LevelVar) error {
-	level.Set(max(c.LogLevel, slog.LevelWarn))
-	defer level.Set(c.LogLevel)
+	level.Set(max(c.LogLevel.Level(), slog.LevelWarn))
+	defer level.Set(c.LogLevel.Level())
 	base := "http://" + config.Reachable(addr.String())
 	err := p.showDemo(ctx, config.Client{URL: base, Issuer: c.Issuer, SecretKey: c.SecretKey})
 	if ctx.Err() != nil {

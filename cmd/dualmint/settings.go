@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -86,10 +88,21 @@ func faultsOf(name string, err error) []config.Fault {
 	return []config.Fault{{Name: config.Prefix + name, Message: "does not hold: " + strings.ReplaceAll(err.Error(), "\n", "; ")}}
 }
 
-// tellMade says where a first start has put the keys; never what they are.
-func (p *program) tellMade(paths []string) {
+// tellMade says where a first start has put the keys; never what they are. Where the log is JSON it is a line of the log.
+func (p *program) tellMade(paths []string, c config.Config, logger *slog.Logger) {
 	for _, path := range paths {
+		if c.LogFormat == config.LogJSON {
+			logger.Warn("first start: made a key file; keep a copy of it where the database's backups are not", "path", path)
+			continue
+		}
 		_, _ = fmt.Fprintf(p.err, "dualmint: first start: made %s; keep a copy of it where the database's backups are not\n", path)
+	}
+}
+
+// tellLoose warns of secrets that others on this machine can read.
+func tellLoose(ctx context.Context, c config.Config, logger *slog.Logger) {
+	for _, path := range c.LooseFiles() {
+		logger.WarnContext(ctx, "a file with secrets can be read by others: chmod 600 keeps it to its owner", "path", path)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
 )
 
@@ -44,27 +45,29 @@ func (p *program) tokens() *cobra.Command {
 }
 
 func (p *program) tokensCreate() *cobra.Command {
-	var format, ttl, claims string
-	var reuse time.Duration
+	var format, ttl, claims, reuse string
 	var quiet bool
 	c := &cobra.Command{Use: "create", Short: "Create a token, as the machine of DUALMINT_MACHINE_SECRET_KEY", Args: args(cobra.NoArgs)}
 	c.Flags().StringVar(&format, "format", "", "opaque or jwt (default: the machine's)")
 	c.Flags().StringVar(&ttl, "ttl", "", "its life, such as 10m (default: the machine's)")
 	c.Flags().StringVar(&claims, "claims", "", "custom claims: a JSON object, or @FILE")
-	c.Flags().DurationVar(&reuse, "reuse", 0, "take a token created earlier with this flag if it has at least so long to live")
+	c.Flags().StringVar(&reuse, "reuse", "", "take a token created earlier with this flag if it has at least so long to live")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print the token and nothing else")
 	o := p.jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := o.only("quiet", quiet); err != nil {
+			return err
+		}
 		body := map[string]any{}
 		if format != "" {
 			body["token_format"] = format
 		}
 		if c.Flags().Changed("ttl") {
-			d, err := time.ParseDuration(ttl)
+			seconds, err := parseSeconds("ttl", ttl, time.Second, m2m.MaxTTL)
 			if err != nil {
-				return usageError(errors.New("--ttl must be a duration such as 90s, 10m or 24h"))
+				return err
 			}
-			body["seconds_until_expiration"] = d.Seconds()
+			body["seconds_until_expiration"] = seconds
 		}
 		if c.Flags().Changed("claims") {
 			object, err := p.claims(claims)
@@ -74,7 +77,7 @@ func (p *program) tokensCreate() *cobra.Command {
 			body["claims"] = object
 		}
 		if c.Flags().Changed("reuse") {
-			seconds, err := wholeSeconds("reuse", reuse)
+			seconds, err := parseSeconds("reuse", reuse, 0, m2m.MaxTTL)
 			if err != nil {
 				return err
 			}
@@ -112,17 +115,23 @@ func (p *program) tokensList() *cobra.Command {
 	var subject string
 	var revoked, expired, asMachine bool
 	var limit, offset int
-	c := &cobra.Command{Use: "list --machine ID", Short: "List a machine's tokens, newest first", Args: args(cobra.NoArgs)}
-	c.Flags().StringVar(&subject, "machine", "", "whose tokens")
+	c := &cobra.Command{Use: "list [ID]", Short: "List a machine's tokens, newest first", Args: args(cobra.MaximumNArgs(1))}
+	c.Flags().StringVar(&subject, "machine", "", "whose tokens, instead of the argument")
 	c.Flags().BoolVar(&revoked, "revoked", false, "revoked ones too")
 	c.Flags().BoolVar(&expired, "expired", false, "expired ones too")
 	c.Flags().IntVar(&limit, "limit", 50, "at most this many, up to 100")
 	c.Flags().IntVar(&offset, "offset", 0, "leave out this many")
 	c.Flags().BoolVar(&asMachine, "as-machine", false, "ask as the machine of DUALMINT_MACHINE_SECRET_KEY")
 	o := p.jsonFlag(c)
-	c.RunE = func(c *cobra.Command, _ []string) error {
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 1 && subject != "" {
+			return usageError(errors.New("say whose tokens once: with ID or with --machine"))
+		}
+		if len(args) == 1 {
+			subject = args[0]
+		}
 		if subject == "" {
-			return usageError(errors.New("say with --machine whose tokens"))
+			return usageError(errors.New("say whose tokens: dualmint tokens list ID; a machine's secret does not tell its id, so --as-machine needs it too"))
 		}
 		a, err := p.either(asMachine)
 		if err != nil {

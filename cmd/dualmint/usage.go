@@ -42,19 +42,22 @@ func (p *program) usage() *cobra.Command {
 		Use: "usage", Short: "Report what was used and what it costs", Args: args(cobra.NoArgs),
 		Long: "Report what was used and what it costs, by default in this month of UTC, by day, machine, format and operation.",
 	}
-	c.Flags().StringVar(&start, "start", "", "first hour, such as 2026-11-01T00:00:00Z (default: the start of this month)")
-	c.Flags().StringVar(&end, "end", "", "hour at which the report ends, exclusive (default: the end of this hour)")
+	c.Flags().StringVar(&start, "start", "", "first day or hour of UTC, such as 2026-11-01 or 2026-11-01T06:00:00Z (default: the start of this month)")
+	c.Flags().StringVar(&end, "end", "", "day or hour at which the report ends, exclusive (default: the end of this hour)")
 	c.Flags().StringVar(&interval, "interval", "day", "hour, day or month")
 	c.Flags().StringVar(&groupBy, "group-by", "machine,format,operation", "any of machine,receiver,format,operation, or nothing")
 	c.Flags().BoolVar(&csv, "csv", false, "print the answer as CSV")
 	o := p.jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if csv && o.json {
-			return usageError(errors.New("choose one of --json and --csv"))
+		if err := o.only("csv", csv); err != nil {
+			return err
 		}
 		a, err := p.operator()
 		if err != nil {
 			return err
+		}
+		if err := errors.Join(instantFlag("start", &start), instantFlag("end", &end)); err != nil {
+			return usageError(err)
 		}
 		q := p.usageQuery(start, end, interval, groupBy)
 		if csv {
@@ -69,6 +72,21 @@ func (p *program) usage() *cobra.Command {
 		return o.usage(text, err, &r, groupBy)
 	}
 	return c
+}
+
+// instantFlag makes a day of UTC the hour with which it begins.
+func instantFlag(flag string, text *string) error {
+	if *text == "" {
+		return nil
+	}
+	if day, err := time.Parse(time.DateOnly, *text); err == nil {
+		*text = day.Format(time.RFC3339)
+		return nil
+	}
+	if _, err := time.Parse(time.RFC3339, *text); err != nil {
+		return fmt.Errorf("--%s must be a day such as 2026-11-01, or an hour such as 2026-11-01T06:00:00Z", flag)
+	}
+	return nil
 }
 
 func (p *program) usageQuery(start, end, interval, groupBy string) url.Values {

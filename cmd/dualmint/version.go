@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ func (p *program) version() *cobra.Command {
 		if done, err := o.raw(text); done {
 			return err
 		}
-		return o.line("dualmint %s (%s, %s)", v.Version, v.Revision, v.Go)
+		return o.line("%s", v)
 	}
 	return c
 }
@@ -30,7 +31,15 @@ type buildInfo struct {
 	Go       string `json:"go"`
 }
 
-// build is what the Go toolchain wrote into the binary.
+// String is for people.
+func (v buildInfo) String() string {
+	return fmt.Sprintf("dualmint %s (%s, %s)", v.Version, v.Revision, v.Go)
+}
+
+// described is what git calls the commit, where the Makefile builds: the toolchain knows no version in a clone.
+var described string
+
+// build is what the Makefile and the Go toolchain wrote into the binary.
 func build() buildInfo {
 	v := buildInfo{Version: "unknown", Revision: "unknown revision", Go: "unknown Go"}
 	info, ok := debug.ReadBuildInfo()
@@ -47,6 +56,9 @@ func build() buildInfo {
 				v.Revision += ", modified"
 			}
 		}
+	}
+	if described != "" {
+		v.Version = described
 	}
 	return v
 }

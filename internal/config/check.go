@@ -74,9 +74,23 @@ func (c *Config) checkDatabase(f *faultList) {
 			"DATABASE_URL", "must be sqlite:PATH, without // and without parameters")
 		return
 	}
+	if c.DatabaseURL == "" {
+		return // its file could not be read
+	}
+	if !c.onPostgres() {
+		f.add("DATABASE_URL", "must be sqlite:PATH or postgres://...")
+		return
+	}
 	// The URL may carry a password: the parser's message would repeat it.
 	u, err := url.Parse(c.DatabaseURL.Reveal())
-	f.unless(err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql"), "DATABASE_URL", "must be sqlite:PATH or postgres://...")
+	f.unless(err == nil && u.Fragment == "", "DATABASE_URL",
+		"is no URL that can be read: in the password, % is written %25, # is %23, / is %2F, ? is %3F and @ is %40")
+}
+
+// onPostgres tells whether the database is a PostgreSQL server, as far as the setting can be read.
+func (c *Config) onPostgres() bool {
+	url := c.DatabaseURL.Reveal()
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 func (c *Config) checkIssuer(f *faultList, host, port string) {
@@ -85,9 +99,8 @@ func (c *Config) checkIssuer(f *faultList, host, port string) {
 		return
 	}
 	ip, _ := netip.ParseAddr(host)
-	_, embedded := c.SQLitePath()
 	switch {
-	case !embedded:
+	case c.onPostgres():
 		f.add("ISSUER", "is required with PostgreSQL, so that all replicas have the same")
 	case port == "": // the address is at fault
 	case host == "" || ip.IsUnspecified():
@@ -107,17 +120,16 @@ func isBaseURL(s string) bool {
 
 // checkKeys asks for the two keys on PostgreSQL; on SQLite EnsureKeys makes them.
 func (c *Config) checkKeys(f *faultList) {
-	_, embedded := c.SQLitePath()
 	if c.MasterKey != "" {
 		if _, err := secret.NewSealer(c.MasterKey); err != nil {
 			f.add("MASTER_KEY", "does not hold: "+err.Error())
 		}
-	} else if !embedded && c.MasterKeyFile == "" {
+	} else if c.onPostgres() && c.MasterKeyFile == "" {
 		f.add("MASTER_KEY", "or "+Prefix+"MASTER_KEY_FILE is required with PostgreSQL")
 	}
 	if c.SecretKey != "" {
 		f.unless(isSecretKey(c.SecretKey), "SECRET_KEY", "must be sk_ and at least 32 visible characters")
-	} else if !embedded && c.SecretKeyFile == "" {
+	} else if c.onPostgres() && c.SecretKeyFile == "" {
 		f.add("SECRET_KEY", "or "+Prefix+"SECRET_KEY_FILE is required with PostgreSQL")
 	}
 }

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -14,6 +16,7 @@ type Client struct {
 	Issuer           string // what the instance calls itself: the setting, else URL
 	SecretKey        secret.Text
 	MachineSecretKey secret.Text
+	NoSecretKey      error // why the key file of the local instance was not read, although it may be there; nil: there is none
 }
 
 // LoadClient reads the settings of the command line from the same sources as Load. Without DUALMINT_SECRET_KEY it takes the
@@ -33,7 +36,10 @@ func LoadClient(environ []string, dir string) (Client, error) {
 	}
 	if path, embedded := c.SQLitePath(); embedded && out.SecretKey == "" && isLocal(out.URL) {
 		// No file, no key: the command that needs one says so.
-		out.SecretKey, _ = readKey(path + secretKeySuffix)
+		var err error
+		if out.SecretKey, err = readKey(path + secretKeySuffix); !errors.Is(err, fs.ErrNotExist) {
+			out.NoSecretKey = err
+		}
 	}
 	return out, faults.orNil()
 }

@@ -22,16 +22,17 @@ type Config struct {
 	TrustedProxies []AddressRange `env:"TRUSTED_PROXIES" shown:"none"                doc:"addresses or CIDR ranges, comma-separated, whose X-Forwarded-For is believed"`
 	ShutdownGrace  time.Duration  `env:"SHUTDOWN_GRACE"  envDefault:"20s"            doc:"how long requests under way may take to finish after SIGTERM"`
 
-	DatabaseURL   secret.Text `env:"DATABASE_URL"   envDefault:"sqlite:data/dualmint.db" doc:"sqlite:PATH or postgres://..."`
-	DatabaseConns int         `env:"DATABASE_CONNS" envDefault:"20"                      doc:"size of the connection pool of each replica on PostgreSQL, 2 to 1000"`
-	Migrate       Switch      `env:"MIGRATE"        envDefault:"on"                      doc:"on: serve brings the schema up to date at start; off: only \"dualmint migrate up\" does"`
+	DatabaseURL     secret.Text `env:"DATABASE_URL"   envDefault:"sqlite:data/dualmint.db" doc:"sqlite:PATH or postgres://..."`
+	DatabaseURLFile string      `env:"DATABASE_URL_FILE" shown:"none"                      doc:"file that holds the database's URL instead, for one with a password"`
+	DatabaseConns   int         `env:"DATABASE_CONNS" envDefault:"20"                      doc:"size of the connection pool of each replica on PostgreSQL, 2 to 1000"`
+	Migrate         Switch      `env:"MIGRATE"        envDefault:"on"                      doc:"on: serve brings the schema up to date at start; off: only \"dualmint migrate up\" does"`
 
 	MasterKey     secret.Text `env:"MASTER_KEY"      shown:"SQLite: made at first start" doc:"base64 keys of 32 bytes, comma-separated: the first seals, all open; required with PostgreSQL"`
 	MasterKeyFile string      `env:"MASTER_KEY_FILE" shown:"PATH.master-key"             doc:"file that holds the master keys instead"`
 	SecretKey     secret.Text `env:"SECRET_KEY"      shown:"SQLite: made at first start" doc:"instance secret key, sk_ and at least 32 characters: administers everything; changing it retires the old one; required with PostgreSQL"`
 	SecretKeyFile string      `env:"SECRET_KEY_FILE" shown:"PATH.secret-key"             doc:"file that holds the instance secret key instead"`
 
-	ScopeCheck  m2m.ScopeRule `env:"SCOPE_CHECK"  envDefault:"live" doc:"live: a removed scope is taken from every live token at once; snapshot: tokens keep the scopes of their creation"`
+	ScopeCheck  m2m.ScopeRule `env:"SCOPE_CHECK"  envDefault:"live" doc:"live: a removed scope is taken from every live token at once; snapshot: tokens keep the scopes of their creation; a scope that is given back revives the tokens it was taken from: to end one for good, revoke it"`
 	JWTMaxTTL   time.Duration `env:"JWT_MAX_TTL"  envDefault:"24h"  doc:"longest life of a JWT"`
 	KeyRotation time.Duration `env:"KEY_ROTATION" envDefault:"720h" doc:"how long a signing key signs"`
 	KeyRefresh  time.Duration `env:"KEY_REFRESH"  envDefault:"10s"  doc:"how often each replica looks at the signing keys; one that could not for three times as long stops publishing and signing"`
@@ -47,10 +48,10 @@ type Config struct {
 
 	Dashboard Switch `env:"DASHBOARD" envDefault:"on" doc:"on: the browser pages under /dashboard are served; off: they are not"`
 
-	LogLevel    slog.Level `env:"LOG_LEVEL"    envDefault:"info" doc:"debug, info, warn or error"`
-	LogFormat   LogFormat  `env:"LOG_FORMAT"   envDefault:"text" doc:"text or json"`
-	LogRequests Switch     `env:"LOG_REQUESTS" envDefault:"on"   doc:"on: one line per request; off: only those that ended in a 5xx"`
-	DebugAddr   string     `env:"DEBUG_ADDR"   shown:"none"      doc:"host:port of a listener of its own for profiles (/debug/pprof/), to be a loopback one; none: there is no such listener"`
+	LogLevel    LogLevel  `env:"LOG_LEVEL"    envDefault:"info" doc:"debug, info, warn or error"`
+	LogFormat   LogFormat `env:"LOG_FORMAT"   envDefault:"text" doc:"text or json"`
+	LogRequests Switch    `env:"LOG_REQUESTS" envDefault:"on"   doc:"on: one line per request; off: only those that ended in a 5xx"`
+	DebugAddr   string    `env:"DEBUG_ADDR"   shown:"none"      doc:"host:port of a listener of its own for profiles (/debug/pprof/), to be a loopback one; none: there is no such listener"`
 
 	URL                  string      `env:"URL"                     shown:"http:// + address" doc:"command line: the instance to speak to"`
 	MachineSecretKey     secret.Text `env:"MACHINE_SECRET_KEY"      shown:"none"              doc:"command line: the machine to act as, for tokens create and verify"`
@@ -90,6 +91,19 @@ type Switch bool
 // UnmarshalText accepts on and off.
 func (s *Switch) UnmarshalText(b []byte) error {
 	return choose(string(b), map[string]Switch{"on": true, "off": false}, s, "on or off")
+}
+
+// LogLevel is from which level on log lines are written.
+type LogLevel slog.Level
+
+// Level satisfies slog.Leveler.
+func (l LogLevel) Level() slog.Level { return slog.Level(l) }
+
+// UnmarshalText accepts the four levels by name. The parser of slog.Level would take more, and its error is not for people.
+func (l *LogLevel) UnmarshalText(b []byte) error {
+	return choose(strings.ToLower(string(b)), map[string]LogLevel{
+		"debug": LogLevel(slog.LevelDebug), "info": LogLevel(slog.LevelInfo), "warn": LogLevel(slog.LevelWarn), "error": LogLevel(slog.LevelError),
+	}, l, "debug, info, warn or error")
 }
 
 // LogFormat is how log lines are written.

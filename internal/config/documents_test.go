@@ -87,6 +87,7 @@ func golden(t *testing.T, path, want string) {
 func example() string {
 	var b strings.Builder
 	b.WriteString("# Every setting with its default. Copy to .env and take away the # where you want another value; the environment wins over .env.\n" +
+		"# A variable that is set to nothing counts as not set: NAME= in the environment does not win over a value here.\n" +
 		"# Values with a $ or a # stand in single quotes.\n")
 	for _, f := range config.Fields() {
 		b.WriteString("\n# " + f.Doc)

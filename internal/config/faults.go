@@ -28,6 +28,17 @@ func (f SettingsError) Error() string {
 	return b.String()
 }
 
+// and adds the faults of settings that have none yet: what was not read is not judged.
+func (f SettingsError) and(more SettingsError) SettingsError {
+	out := slices.Clone(f)
+	for _, fault := range more {
+		if !slices.ContainsFunc(f, func(had Fault) bool { return had.Name == fault.Name }) {
+			out = append(out, fault)
+		}
+	}
+	return out
+}
+
 func (f SettingsError) orNil() error {
 	if len(f) == 0 {
 		return nil

@@ -57,11 +57,12 @@ func unknown(values map[string]string) SettingsError {
 	return out
 }
 
-// nearest is the setting that at most three typing errors lead to.
+// nearest is the setting that a few typing errors lead to: at most three, and at most one in three characters.
 func nearest(name string, fields []Field) string {
-	best, found := 4, ""
+	typed := strings.TrimPrefix(strings.ToUpper(name), Prefix)
+	best, found := min(3, max(1, len(typed)/3))+1, ""
 	for _, f := range fields {
-		if d := distance(strings.ToUpper(name), f.Name); d < best {
+		if d := distance(typed, strings.TrimPrefix(f.Name, Prefix)); d < best {
 			best, found = d, f.Name
 		}
 	}

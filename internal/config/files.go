@@ -33,8 +33,8 @@ func (c *Config) EnsureKeys() (made []string, err error) {
 	if !embedded {
 		return nil, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the database's directory: %w", err)
+	if err := makeDirectory(path); err != nil {
+		return nil, err
 	}
 	for _, key := range []struct {
 		name   string
@@ -72,14 +72,50 @@ func (c *Config) EnsureKeys() (made []string, err error) {
 	return made, SettingsError(f).orNil()
 }
 
-// readFiles reads the settings that are given as files.
-func (c *Config) readFiles(dir string) SettingsError {
+// makeDirectory makes the directory that the database lies in, and no other: a path that is mistyped further up is no first start.
+func makeDirectory(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return SettingsError{{Prefix + "DATABASE_URL", "names a directory, where it must name a file: " + path}}
+	}
+	dir := filepath.Dir(path)
+	err := os.Mkdir(dir, 0o700)
+	switch {
+	case err == nil || errors.Is(err, fs.ErrExist):
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return SettingsError{{Prefix + "DATABASE_URL", "names a file in " + dir + ", but there is no " + filepath.Dir(dir) + " to make that in"}}
+	default:
+		return fmt.Errorf("make the database's directory: %w", err)
+	}
+}
+
+// LooseFiles are the files with secrets that others than their owner may read.
+func (c *Config) LooseFiles() []string {
+	paths := []string{c.DatabaseURLFile, c.MasterKeyFile, c.SecretKeyFile, c.MachineSecretKeyFile}
+	if path, embedded := c.SQLitePath(); embedded {
+		paths = append(paths, path+masterKeySuffix, path+secretKeySuffix)
+	}
+	var out []string
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o044 != 0 {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
+// readFiles reads the settings that are given as files. Values are the settings as they were given.
+func (c *Config) readFiles(dir string, values map[string]string) SettingsError {
 	var f faultList
 	for _, s := range []struct {
 		name  string
 		value *secret.Text
 		path  *string
 	}{
+		{"DATABASE_URL", &c.DatabaseURL, &c.DatabaseURLFile},
 		{"MASTER_KEY", &c.MasterKey, &c.MasterKeyFile},
 		{"SECRET_KEY", &c.SecretKey, &c.SecretKeyFile},
 		{"MACHINE_SECRET_KEY", &c.MachineSecretKey, &c.MachineSecretKeyFile},
@@ -87,7 +123,7 @@ func (c *Config) readFiles(dir string) SettingsError {
 		if *s.path == "" {
 			continue
 		}
-		if *s.value != "" {
+		if values[Prefix+s.name] != "" {
 			f.add(s.name+"_FILE", "is set beside "+Prefix+s.name+": set one of them")
 			continue
 		}
@@ -95,9 +131,8 @@ func (c *Config) readFiles(dir string) SettingsError {
 		text, err := readKey(*s.path)
 		if err != nil {
 			f.add(s.name+"_FILE", err.Error())
-			continue
 		}
-		*s.value = text
+		*s.value = text // nothing, in doubt: a default would stand for another database
 	}
 	return SettingsError(f)
 }

@@ -3,35 +3,27 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
 
 	"github.com/caarlos0/env/v11"
-	"github.com/joho/godotenv"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 )
-
-const dotEnv = ".env"
 
 // Load reads the settings of a server from environ (as os.Environ gives it) and from dir/.env, where the environment wins.
 // Relative paths among them mean dir. The error is SettingsError: all of them. Nothing is written; EnsureKeys does that.
 func Load(environ []string, dir string) (Config, error) {
 	c, faults := read(environ, dir)
-	faults = append(faults, c.check()...)
-	return c, faults.orNil()
+	return c, faults.and(c.check()).orNil()
 }
 
 // LoadDatabase reads the settings and faults only those that speaking to the database needs, for work on the schema.
 func LoadDatabase(environ []string, dir string) (Config, error) {
 	c, faults := read(environ, dir)
-	faults = append(faults, c.check()...)
-	return c, faults.about("DATABASE_URL", "DATABASE_CONNS", "LOG_LEVEL", "LOG_FORMAT").orNil()
+	return c, faults.and(c.check()).about("DATABASE_URL", "DATABASE_URL_FILE", "DATABASE_CONNS", "LOG_LEVEL", "LOG_FORMAT").orNil()
 }
 
 // read parses without judging.
@@ -41,7 +33,7 @@ func read(environ []string, dir string) (Config, SettingsError) {
 	faults = append(faults, unknown(values)...)
 	err := env.ParseWithOptions(&c, env.Options{Environment: values, Prefix: Prefix, FuncMap: parsers()})
 	faults = append(faults, parseFaults(err)...)
-	faults = append(faults, c.readFiles(dir)...)
+	faults = append(faults, c.readFiles(dir, values)...)
 	if path, ok := c.SQLitePath(); ok && path != "" {
 		c.DatabaseURL = sqliteScheme + textOf(inDir(dir, path))
 	}
@@ -63,19 +55,6 @@ func merge(environ map[string]string, file string) (map[string]string, SettingsE
 	return out, faults
 }
 
-func readLines(file string) (map[string]string, SettingsError) {
-	text, err := os.ReadFile(file) //nolint:gosec // G304: the operator's own working directory
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, SettingsError{{dotEnv, "cannot be read: " + err.Error()}}
-	}
-	lines, err := godotenv.UnmarshalBytes(text)
-	if err != nil {
-		// The parser's message repeats a piece of the file, which may be a secret.
-		return nil, SettingsError{{dotEnv, "is not lines of NAME=value"}}
-	}
-	return lines, nil
-}
-
 // parsers read the types that have no reader of their own, with sentences for people.
 func parsers() map[reflect.Type]env.ParserFunc {
 	return map[reflect.Type]env.ParserFunc{
@@ -83,13 +62,6 @@ func parsers() map[reflect.Type]env.ParserFunc {
 			var r m2m.ScopeRule
 			err := choose(v, map[string]m2m.ScopeRule{"live": m2m.Live, "snapshot": m2m.Snapshot}, &r, "live or snapshot")
 			return r, err
-		},
-		reflect.TypeFor[slog.Level](): func(v string) (any, error) {
-			var l slog.Level
-			err := choose(v, map[string]slog.Level{
-				"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
-			}, &l, "debug, info, warn or error")
-			return l, err
 		},
 		reflect.TypeFor[time.Duration](): func(v string) (any, error) {
 			d, err := time.ParseDuration(v)

@@ -22,7 +22,7 @@ func TestUnknownAddressesAnswerInJSON(t *testing.T) {
 	for _, r := range [][2]string{
 		{"POST", "/api_keys/verify"},
 		{"POST", "/oauth_applications/access_tokens/verify"},
-		{"GET", "/"},
+		{"GET", "//"},
 		{"GET", "/v1"},
 		{"GET", "/V1/machines"},
 		{"GET", "/v1/machines/"},
@@ -46,7 +46,7 @@ func TestWrongMethodAnswers405WithAllow(t *testing.T) {
 		{"PUT", "/v1/machines", "GET, POST"},
 		{"OPTIONS", "/m2m_tokens/verify", "POST"},
 		{"GET", "/m2m_tokens/verify", "POST"},
-		{"POST", "/healthz", "GET"},
+		{"POST", "/healthz", "GET, HEAD"},
 		{"DELETE", "/v1/jwks", "GET, HEAD"},
 		{"BREW", pathA, "GET, PATCH, DELETE"},
 	} {
@@ -284,7 +284,7 @@ func TestOddRequestLinesAreRefusedCalmly(t *testing.T) {
 	address := serve(t, w)
 	for _, line := range []string{
 		"OPTIONS * HTTP/1.1", "CONNECT example.com:443 HTTP/1.1", "GET http://example.com/v1/machines HTTP/1.1", "GET /%00%0a%0d HTTP/1.1",
-		"GET /v1/machines/%0a%7b%22level%22 HTTP/1.1", "GET /../../etc/passwd HTTP/1.1", "LEVEL=ERROR /x HTTP/1.1", "GET /?%zz HTTP/1.1",
+		"GET /v1/machines/%0a%7b%22level%22 HTTP/1.1", "GET /../../etc/passwd HTTP/1.1", "LEVEL=ERROR /x HTTP/1.1", "GET /x?%zz HTTP/1.1",
 	} {
 		status, contentType, body := raw(t, address, line+"\r\nHost: x\r\nConnection: close\r\n\r\n")
 		if status < 400 || status >= 500 {

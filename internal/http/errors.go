@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -18,6 +19,8 @@ var (
 	errBearerFormat  = errors.New("authorization header is not a bearer credential")
 	errInstanceKey   = errors.New("not the instance key")
 	errMachineSecret = errors.New("not a machine secret")
+	errNoScope       = errors.New("no such scope")
+	errNoToken       = errors.New("no such token to revoke")
 	errNoRoute       = errors.New("no such route")
 	errNoMethod      = errors.New("method not allowed")
 	errMalformed     = errors.New("body is not one strict JSON object")
@@ -69,6 +72,8 @@ func newAnswers() answers {
 		row(m2m.ErrForbidden, 403, "authorization_invalid", "Unauthorized request", "This credential does not allow this call."),
 		row(m2m.ErrRefused, 404, "resource_not_found", "Token not found", "There is no such token that this caller may use."),
 		row(m2m.ErrMachineNotFound, 404, "machine_not_found", "Machine not found", "There is no machine with this id."),
+		row(errNoScope, 404, "resource_not_found", "Resource not found", "There is no such scope: the first machine may not call the second."),
+		row(errNoToken, 404, "resource_not_found", "Resource not found", "There is no token with this id that this caller may revoke."),
 		row(m2m.ErrNotFound, 404, "resource_not_found", "Resource not found", "There is no such resource."),
 		row(errNoRoute, 404, "resource_not_found", "Resource not found", "There is nothing at this address."),
 		row(errNoMethod, 405, "method_not_allowed", "Method not allowed", "This address answers only the methods in the Allow header."),
@@ -95,6 +100,14 @@ func (t answers) of(err error) answer {
 		}
 	}
 	return t[len(t)-1]
+}
+
+// named says what was not found, where the error from below does not. Doubt stays doubt.
+func named(err, what error) error {
+	if errors.Is(err, m2m.ErrNotFound) && !errors.Is(err, m2m.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", what, err)
+	}
+	return err
 }
 
 // fail answers with an error (section 5 of the wire contract).

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -47,6 +48,21 @@ func TestForwardAuthIsOneQuestionWhateverTheMethodAndThePath(t *testing.T) {
 	for _, beside := range []string{"/v1/forward_authx", "/v1/forward_aut", "/forward_auth/x"} {
 		if r := w.call("GET", beside, goodToken, "", forReceiver(secretB.Reveal())); r.Code != 404 {
 			t.Errorf("%s: %d", beside, r.Code)
+		}
+	}
+}
+
+// What the answer does not say, the operator of the proxy finds in the log, without the secret (R61).
+func TestLogTellsWhatTheProxySetWrongly(t *testing.T) {
+	for want, who := range map[string]func(*http.Request){
+		"\"reason\":\"the proxy must send Dualmint-Machine-Secret once\"": func(*http.Request) {},
+		"\"reason\":\"Dualmint-Machine-Secret is no machine secret\"":     forReceiver("ak_wrong"),
+		"\"status\":401,": forReceiver(secretA.Reveal()),
+	} {
+		w := newWorld(t)
+		wantOAuth(t, w.call("GET", "/v1/forward_auth", goodToken, "", who), 401, "invalid_token")
+		if got := w.log.String(); !strings.Contains(got, want) || strings.Contains(got, "ak_") || strings.Contains(got, "\"reason\"") != strings.Contains(want, "\"reason\"") {
+			t.Errorf("want %s in %s", want, got)
 		}
 	}
 }

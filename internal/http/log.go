@@ -9,7 +9,7 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/secret"
 )
 
 // finish is deferred. A panic is answered with a 500 that says nothing; when an answer had begun already, the connection is cut, so
@@ -46,7 +46,7 @@ func (a *api) log(x *exchange) {
 	if !a.Logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 10)
+	attrs := make([]slog.Attr, 0, 11)
 	attrs = append(attrs,
 		slog.String("method", methodName(x.c.Request.Method)),
 		slog.String("route", routeName(x.c.FullPath())),
@@ -54,9 +54,12 @@ func (a *api) log(x *exchange) {
 		slog.Duration("duration", a.Now().Sub(x.start)),
 		slog.Int("bytes", max(x.c.Writer.Size(), 0)),
 		slog.String("trace_id", x.trace),
-		slog.String("caller", callerName(x.kind)),
+		slog.String("caller", callerName(x)),
 		slog.String("machine_id", string(x.machine)),
 		slog.String("address", x.addressText()))
+	if why := proxyFault(x); why != "" {
+		attrs = append(attrs, slog.String("reason", why))
+	}
 	if x.cause != nil {
 		attrs = append(attrs, slog.String("error", scrub(x.cause.Error())))
 	}
@@ -70,11 +73,33 @@ func routeName(template string) string {
 	return template
 }
 
-func callerName(k m2m.ActorKind) string {
-	if k == "" {
+// callerName says who asked. Verifications prove their caller in the transaction that checks the token, which does not tell here whose
+// credential it was: that is unproven, not unknown.
+func callerName(x *exchange) string {
+	switch {
+	case x.kind != "":
+		return string(x.kind)
+	case x.unproven != "":
+		return "unproven"
+	default:
 		return "unknown"
 	}
-	return string(k)
+}
+
+// proxyFault tells the operator of a reverse proxy what the answer does not (R17): that the proxy does not say for whom it asks.
+func proxyFault(x *exchange) string {
+	if x.c.FullPath() != "/v1/forward_auth" || x.c.Writer.Status() != http.StatusUnauthorized {
+		return ""
+	}
+	receiver := x.c.Request.Header[receiverHeader]
+	switch {
+	case len(receiver) != 1:
+		return "the proxy must send " + receiverHeader + " once"
+	case !secret.WellFormed(secret.MachineSecret, receiver[0]):
+		return receiverHeader + " is no machine secret"
+	default:
+		return ""
+	}
 }
 
 // scrub is the last net under errors from below: what looks like a credential or a JWT does not reach the log, and neither does a

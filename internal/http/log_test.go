@@ -14,6 +14,16 @@ import (
 
 // R61: no token, secret, cookie, key, Authorization header or body in any log at any level, errors and panics included.
 // R62: one request is one line, whatever it holds.
+// A verification's caller is proven where the log does not see it; that is not the same as nobody.
+func TestLogDoesNotCallAPresentedCredentialUnknown(t *testing.T) {
+	w := newWorld(t)
+	wantStatus(t, w.call("POST", "/m2m_tokens/verify", secretB, `{"token":"`+goodToken.Reveal()+`"}`), 200)
+	wantStatus(t, w.call("POST", "/m2m_tokens/verify", "", `{"token":"x"}`), 401)
+	if got := w.log.String(); strings.Count(got, `"caller":"unproven"`) != 1 || strings.Count(got, `"caller":"unknown"`) != 1 {
+		t.Error(got)
+	}
+}
+
 func TestLogsHoldNoSecretAndOneLineARequest(t *testing.T) {
 	text := func(d *Deps, w *safeBuffer) {
 		d.Logger = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug - 8, AddSource: true}))

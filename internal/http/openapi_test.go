@@ -132,6 +132,7 @@ func otherRoutes() [][3]string {
 		{"GET", "/.well-known/jwks.json", ""},
 		{"HEAD", "/.well-known/jwks.json", ""},
 		{"GET", "/readyz", ""},
+		{"HEAD", "/readyz", ""},
 	}
 }
 

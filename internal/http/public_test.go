@@ -49,6 +49,30 @@ func TestHealthIsAliveAndReadinessIsHonest(t *testing.T) {
 	wantStatus(t, w.call("GET", "/healthz", "", ""), 200)
 }
 
+// Monitors and balancers ask with HEAD, too.
+func TestWhatIsPublicAnswersHEADAsItAnswersGET(t *testing.T) {
+	for _, path := range []string{"/", "/healthz", "/readyz", "/openapi.yaml"} {
+		w := newWorld(t)
+		get, head := w.call("GET", path, "", ""), w.call("HEAD", path, "", "")
+		if head.Code != 200 || get.Code != 200 || head.Header().Get("Content-Type") != get.Header().Get("Content-Type") ||
+			head.Header().Get("Content-Length") != get.Header().Get("Content-Length") {
+			t.Errorf("%s: %d %v, and for GET %d %v", path, head.Code, head.Header(), get.Code, get.Header())
+		}
+	}
+	w := newWorld(t)
+	w.ready = errors.New("no")
+	wantStatus(t, w.call("HEAD", "/readyz", "", ""), 503)
+}
+
+// Who opens the address in a browser learns where to look, in words.
+func TestRootIsASignpost(t *testing.T) {
+	got := newWorld(t).call("GET", "/", "", "")
+	if got.Header().Get("Content-Type") != "text/plain; charset=utf-8" || !strings.Contains(got.Body.String(), "/openapi.yaml") ||
+		!strings.Contains(got.Body.String(), "/healthz") {
+		t.Errorf("%v %s", got.Header(), got.Body)
+	}
+}
+
 func TestDescriptionIsServed(t *testing.T) {
 	got := newWorld(t).call("GET", "/openapi.yaml", "", "")
 	if got.Code != 200 || got.Header().Get("Content-Type") != "application/yaml" || !strings.Contains(got.Body.String(), "openapi: 3") {

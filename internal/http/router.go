@@ -57,9 +57,13 @@ func (a *api) routes(e *gin.Engine) {
 		e.GET(path, a.do(reports, a.jwks))
 		e.HEAD(path, a.do(reports, a.jwks))
 	}
-	e.GET("/openapi.yaml", a.do(reports, a.openapi))
-	e.GET("/healthz", a.probe(a.healthz)) // probes are never turned away by a rate limit
-	e.GET("/readyz", a.probe(a.readyz))
+	// Monitors ask for the headers alone as often as for the whole: net/http leaves the body out.
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		e.Handle(method, "/", a.do(reports, a.signpost))
+		e.Handle(method, "/openapi.yaml", a.do(reports, a.openapi))
+		e.Handle(method, "/healthz", a.probe(a.healthz)) // probes are never turned away by a rate limit
+		e.Handle(method, "/readyz", a.probe(a.readyz))
+	}
 
 	e.NoRoute(a.do(reports, func(*exchange) error { return errNoRoute }))
 	e.NoMethod(a.do(reports, func(*exchange) error { return errNoMethod }))

@@ -35,7 +35,7 @@ func (a *api) addScope(x *exchange, by m2m.Actor) error {
 func (a *api) removeScope(x *exchange, by m2m.Actor) error {
 	from, to := x.c.Param("machine_id"), x.c.Param("other_machine_id")
 	if err := a.Machines.RemoveScope(x.ctx(), by, from, to); err != nil {
-		return err
+		return named(err, errNoScope)
 	}
 	return x.ok(scopeObject{Object: "machine_scope", FromMachineID: from, ToMachineID: to, Deleted: true})
 }

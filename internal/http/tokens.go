@@ -93,7 +93,7 @@ func (a *api) revokeToken(x *exchange) error {
 	}
 	record, err := a.Tokens.Revoke(x.ctx(), caller, x.actor(caller), x.c.Param("token_id"), reason)
 	if err != nil {
-		return err
+		return named(err, errNoToken)
 	}
 	x.send(http.StatusOK, appendToken(nil, &record, ""))
 	return nil

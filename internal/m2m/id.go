@@ -23,6 +23,7 @@ const (
 	tokenPrefix    = "mt_"
 	ksuidLength    = 27
 	tokenHexDigits = 32
+	keyIDLength    = 43
 )
 
 // ParseMachineID tells whether s has the shape of a machine id; it says nothing about whether the machine exists.
@@ -43,6 +44,11 @@ func ParseTokenID(s string) (TokenID, bool) {
 	return TokenID(s), true
 }
 
+// IsKeyID tells whether a kid has the shape of one; it says nothing about whether the key exists.
+func IsKeyID(kid KeyID) bool {
+	return len(kid) == keyIDLength && strings.IndexFunc(string(kid), notBase64URL) < 0
+}
+
 // NewTokenID makes an id of 128 random bits.
 func NewTokenID() TokenID {
 	var b [tokenHexDigits / 2]byte
@@ -56,4 +62,8 @@ func notBase62(r rune) bool {
 
 func notHex(r rune) bool {
 	return (r < '0' || r > '9') && (r < 'a' || r > 'f')
+}
+
+func notBase64URL(r rune) bool {
+	return notBase62(r) && r != '-' && r != '_'
 }

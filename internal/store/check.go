@@ -112,7 +112,7 @@ func askable(t m2m.Presented) m2m.Presented {
 	case m2m.Opaque:
 		return m2m.Presented{Format: m2m.Opaque, Hash: t.Hash}
 	case m2m.JWT:
-		if _, ok := m2m.ParseTokenID(string(t.ID)); ok && isKeyID(t.KeyID) {
+		if _, ok := m2m.ParseTokenID(string(t.ID)); ok && m2m.IsKeyID(t.KeyID) {
 			return m2m.Presented{Format: m2m.JWT, ID: t.ID, KeyID: t.KeyID}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -134,10 +135,30 @@ func duplicate(err error) bool {
 func safeText(err error) string {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		return err.Error()
+		return eachLineOnce(err.Error())
+	}
+	if loginRefused(err) {
+		return fmt.Sprintf("the server refuses the login: %s (SQLSTATE %s)", pgErr.Message, pgErr.Code)
 	}
 	if strings.HasPrefix(pgErr.Code, "22") || strings.HasPrefix(pgErr.Code, "23") {
 		return fmt.Sprintf("SQLSTATE %s (table %q, constraint %q)", pgErr.Code, pgErr.TableName, pgErr.ConstraintName)
 	}
 	return fmt.Sprintf("%s (SQLSTATE %s)", pgErr.Message, pgErr.Code)
+}
+
+// loginRefused tells whether the server is there and does not let us in: no such role, a wrong password, no such database.
+func loginRefused(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (strings.HasPrefix(pgErr.Code, "28") || pgErr.Code == "3D000")
+}
+
+// eachLineOnce shortens pgx's account of a connection, which tells of every attempt: with and without TLS, and for each address.
+func eachLineOnce(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " ")
 }

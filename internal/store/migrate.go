@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
@@ -35,6 +37,10 @@ func (d *DB) Migrate(ctx context.Context) error {
 	if _, err := p.Up(ctx); err != nil {
 		if unavailable(err) {
 			return fmt.Errorf("migrate: %w: %s", m2m.ErrUnavailable, safeText(err))
+		}
+		if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "42501" {
+			return fmt.Errorf("migrate: %s: the role must own the database, or be granted CREATE on schema public; with DUALMINT_MIGRATE=off "+
+				"only the role of \"dualmint migrate up\" needs that", safeText(err))
 		}
 		return fmt.Errorf("migrate: %s", safeText(err))
 	}

@@ -23,7 +23,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	conf, err := pgx.ParseConfig(o.URL)
 	if err != nil {
 		// pgx repeats the address, and hides the password only as well as it can read what it cannot read.
-		return nil, errors.New("open database: the postgres:// address cannot be read")
+		return nil, errors.New("open database: the postgres:// address cannot be read; a password in it must be percent-encoded")
 	}
 	if conf.ConnectTimeout == 0 {
 		conf.ConnectTimeout = connectTimeout
@@ -57,6 +57,9 @@ func (d *DB) checkServer(ctx context.Context) error {
 	var encoding, commit string
 	const sql = "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), current_setting('synchronous_commit')"
 	if err := d.sql.QueryRowContext(ctx, sql).Scan(&version, &encoding, &commit); err != nil {
+		if loginRefused(err) { // not a matter of waiting
+			return fmt.Errorf("open database: %s", safeText(err))
+		}
 		return outward("open database", err)
 	}
 	if version < oldestPostgres {

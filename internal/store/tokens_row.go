@@ -61,7 +61,7 @@ func (r *tokenRow) record(now int64) (m2m.Record, error) {
 	if r.KeyID != nil {
 		out.KeyID = m2m.KeyID(*r.KeyID)
 	}
-	if (format == m2m.JWT) != isKeyID(out.KeyID) || format == m2m.JWT && r.ExpiresAt == nil {
+	if (format == m2m.JWT) != m2m.IsKeyID(out.KeyID) || format == m2m.JWT && r.ExpiresAt == nil {
 		return m2m.Record{}, errUnreadable
 	}
 	return out, nil
@@ -89,7 +89,7 @@ func recordable(n *tokens.NewRecord) error {
 	switch {
 	case !okID || !okMachine || !okScopes || !okFormat:
 		return fmt.Errorf("record token: %w", errUnreadable)
-	case jwt != isKeyID(n.KeyID) || jwt == (n.Hash != secret.Hash{}) || jwt && n.Grant.ExpiresAt.IsZero():
+	case jwt != m2m.IsKeyID(n.KeyID) || jwt == (n.Hash != secret.Hash{}) || jwt && n.Grant.ExpiresAt.IsZero():
 		return fmt.Errorf("record token: %w: not a %s token", errUnreadable, n.Format)
 	case n.Grant.Claims != nil && (!bytes.HasPrefix(n.Grant.Claims, []byte("{")) || !json.Valid(n.Grant.Claims) || !isText(string(n.Grant.Claims))):
 		return fmt.Errorf("record token: %w: claims", errUnreadable)
@@ -107,21 +107,6 @@ func recorded(n *tokens.NewRecord) m2m.Record {
 
 // isText tells whether PostgreSQL takes s as text: it refuses a NUL and anything that is not UTF-8.
 func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
-
-const keyIDLength = 43
-
-func isKeyID(id m2m.KeyID) bool {
-	if len(id) != keyIDLength {
-		return false
-	}
-	for i := range len(id) {
-		c := id[i]
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return true
-}
 
 func bytesOrNil(h *secret.Hash) []byte {
 	if *h == (secret.Hash{}) {

@@ -4,11 +4,13 @@ package examples
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +58,43 @@ func programs(t *testing.T) map[string]func(name string) *exec.Cmd {
 			cmd.Dir = node
 			return cmd
 		},
+	}
+}
+
+// What npm ci installs for a reader is what the examples import, in the versions that are tested here.
+func TestNodeExamplesShipTheirPackages(t *testing.T) {
+	read := func(parts ...string) map[string]string {
+		text, err := os.ReadFile(filepath.Join(append([]string{root(t)}, parts...)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file struct {
+			Dependencies map[string]string
+			Packages     map[string]struct{ Version string }
+		}
+		if err := json.Unmarshal(text, &file); err != nil {
+			t.Fatal(err)
+		}
+		for name, p := range file.Packages {
+			if file.Dependencies == nil {
+				file.Dependencies = map[string]string{}
+			}
+			file.Dependencies[strings.TrimPrefix(name, "node_modules/")] = p.Version
+		}
+		return file.Dependencies
+	}
+	shipped, locked, tested := read("examples", "node", "package.json"), read("examples", "node", "package-lock.json"), read("test", "sdk", "package-lock.json")
+	for _, program := range []string{"machine-a.mjs", "machine-b.mjs"} {
+		text, err := os.ReadFile(filepath.Join(root(t), "examples", "node", program))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`from '(@?[\w/-]+)'`).FindAllStringSubmatch(string(text), -1) {
+			name := m[1]
+			if shipped[name] == "" || locked[name] == "" || locked[name] != tested[name] {
+				t.Errorf("%s imports %s: shipped %q, locked %q, tested %q", program, name, shipped[name], locked[name], tested[name])
+			}
+		}
 	}
 }
 

@@ -116,8 +116,9 @@ func (w *witness) public(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/openapi.yaml"} {
+	for _, path := range []string{"/", "/healthz", "/readyz", "/openapi.yaml"} {
 		w.send(t, 200, "GET", path, "", "")
+		w.send(t, 200, "HEAD", path, "", "")
 	}
 }
 
