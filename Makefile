@@ -12,7 +12,7 @@ VERSION = $(shell git describe --always --tags --dirty 2>/dev/null)
 # ten times slower, so under it the store meets a quarter of the random worlds that it meets without.
 UNITS = $(shell go list ./... | grep -v -e /test/ -e /internal/store$$)
 
-.PHONY: help run build test faults lint bench bench-micro soak clean
+.PHONY: help run build test test-store test-black-box faults lint bench bench-micro soak clean
 
 help: ## list the targets
 	@awk -F ":.*## " "/^[a-z-]+:.*## / { printf \"make %-11s %s\\n\", \$$1, \$$2 }" $(MAKEFILE_LIST)
@@ -32,8 +32,14 @@ test: build ## run every test; installs what they need
 	scripts/ensure-chromium.sh
 	go vet -tags nomsgpack,faults ./...
 	CGO_ENABLED=1 go test $(TAGS) -race $(UNITS)
+	$(MAKE) --no-print-directory --output-sync=target -j 2 test-store test-black-box
+
+# The store's suites wait for disks most of the time, and so do the black boxes: together they take as long as one of them.
+test-store:
 	CGO_ENABLED=1 go test $(TAGS) -race ./internal/store -rapid.checks=25
 	go test $(TAGS) ./internal/store -run TestTokenPromises
+
+test-black-box:
 	DUALMINT_TEST_BINARY="$(CURDIR)/bin/dualmint" go test $(TAGS) ./test/...
 
 faults: build ## kill, cut and overload real servers and compare the bill (some minutes; docs/billing.md)
