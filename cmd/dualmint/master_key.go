@@ -19,10 +19,11 @@ func (p *program) masterKey() *cobra.Command {
 	c := group("master-key", "Replace the key under which everything secret is sealed at rest", p.masterKeyReseal(), p.masterKeyStatus())
 	c.Long = c.Short + `.
 
-1. Make a new key and put it in front of the old one: DUALMINT_MASTER_KEY=new,old. Restart every replica with that list.
-2. dualmint master-key reseal, with the same list, until it reports nothing left (replicas on PostgreSQL serve meanwhile; a SQLite
+1. Make a new key and put it behind the old one: DUALMINT_MASTER_KEY=old,new. Restart every replica: all can open what it will seal.
+2. Put it in front: DUALMINT_MASTER_KEY=new,old. Restart every replica.
+3. dualmint master-key reseal, with the same list, until it reports nothing left (replicas on PostgreSQL serve meanwhile; a SQLite
    database belongs to one process, so stop its server first).
-3. Set DUALMINT_MASTER_KEY=new and restart every replica.`
+4. Set DUALMINT_MASTER_KEY=new and restart every replica.`
 	return c
 }
 

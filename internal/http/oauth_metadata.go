@@ -9,7 +9,9 @@ import (
 )
 
 // metadata is what RFC 8414 section 2, RFC 9701 section 7 and draft-ietf-oauth-rfc7523bis let a client read about this server. Members that
-// would promise what is not here are left out.
+// would promise what is not here are left out, but for one: OpenID Connect Discovery section 3 requires the algorithms of ID tokens at its
+// address, and verifiers built for it (go-oidc, and oauth2-proxy on it) take from there by which algorithm our JWTs are signed. There are
+// no ID tokens.
 type metadata struct {
 	Issuer                   string   `json:"issuer"`
 	TokenEndpoint            string   `json:"token_endpoint"`
@@ -23,6 +25,7 @@ type metadata struct {
 	RevocationAuth           []string `json:"revocation_endpoint_auth_methods_supported"`
 	RevocationAuthAlgorithms []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	JWKSURI                  string   `json:"jwks_uri"`
+	IDTokenAlgorithms        []string `json:"id_token_signing_alg_values_supported"`
 	GrantTypes               []string `json:"grant_types_supported"`
 	ResponseTypes            []string `json:"response_types_supported"` // required, and empty: nobody is sent anywhere to agree
 	Documentation            string   `json:"service_documentation"`
@@ -37,7 +40,7 @@ func (a *api) oauthMetadata(x *exchange) error {
 		IntrospectionEndpoint: a.Issuer + "/oauth2/introspect", IntrospectionAuth: ways, IntrospectionAuthAlgs: algorithms,
 		IntrospectionAlgorithms: []string{jwtmode.Algorithm},
 		RevocationEndpoint:      a.Issuer + "/oauth2/revoke", RevocationAuth: ways, RevocationAuthAlgorithms: algorithms,
-		JWKSURI:    a.Issuer + "/.well-known/jwks.json",
+		JWKSURI: a.Issuer + "/.well-known/jwks.json", IDTokenAlgorithms: []string{jwtmode.Algorithm},
 		GrantTypes: []string{clientCredentials}, ResponseTypes: []string{},
 		Documentation: a.Issuer + "/openapi.yaml",
 	})

@@ -16,7 +16,7 @@ func TestRFC8414Section2TheMetadataIsTrueAtBothAddresses(t *testing.T) {
 		var got map[string]any
 		r := w.call("GET", path, "", "")
 		wantStatus(t, r, 200)
-		if err := json.Unmarshal(r.Body.Bytes(), &got); err != nil || got["issuer"] != issuer || len(got) != 15 {
+		if err := json.Unmarshal(r.Body.Bytes(), &got); err != nil || got["issuer"] != issuer || len(got) != 16 {
 			t.Fatalf("%v %v", got, err)
 		}
 		for _, name := range []string{"token", "introspection", "revocation"} {
@@ -42,6 +42,9 @@ func TestRFC8414Section2TheMetadataIsTrueAtBothAddresses(t *testing.T) {
 		wantStatus(t, w.call("GET", strings.TrimPrefix(keySet, issuer), "", ""), 200)
 		if signed, _ := got["introspection_signing_alg_values_supported"].([]any); !slices.Equal(signed, []any{"EdDSA"}) { // RFC 9701 section 7
 			t.Errorf("signed introspection by %v", signed)
+		}
+		if signed, _ := got["id_token_signing_alg_values_supported"].([]any); !slices.Equal(signed, []any{"EdDSA"}) { // OpenID Connect Discovery section 3
+			t.Errorf("verifiers are told %v", signed)
 		}
 		about, _ := got["service_documentation"].(string)
 		wantStatus(t, w.call("GET", strings.TrimPrefix(about, issuer), "", ""), 200)

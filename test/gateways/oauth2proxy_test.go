@@ -42,6 +42,27 @@ func TestOAuth2ProxyAcceptsOurJWTs(t *testing.T) {
 	}
 }
 
+// Beside a provider of people: an extra issuer has no setting for its algorithm, so it has to be found by discovery.
+func TestOAuth2ProxyTakesUsForAnExtraIssuer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir, address := t.TempDir(), freeAddress(t)
+	config := write(t, dir, "oauth2-proxy.cfg", page(t, "oauth2-proxy.md", "/etc/oauth2-proxy.cfg",
+		"127.0.0.1:4180", address,
+		"127.0.0.1:9000", w.service.address,
+		"https://tokens.example.com", w.front.url,
+		"mch_2ORDERSxxxxxxxxxxxxxxxxxxxx", w.stranger.ID, // no token of A is for the first provider
+		"<openssl rand -hex 16>", rand.Text()[:16])+`extra_jwt_issuers = ["`+w.front.url+"="+w.b.ID+"\"]\n")
+	run(t, dir, address, []string{"SSL_CERT_FILE=" + w.front.ca}, "oauth2-proxy", "--config", config)
+	g := gateway{w, "http://" + address}
+	good := g.mint(t, "jwt", nil).Token
+	g.send(t, "GET", "/", "", "Authorization", "Bearer "+good).Want(t, http.StatusOK)
+	if at := g.service.take(); len(at) != 1 || at[0].header.Get("X-Forwarded-User") != g.a.ID {
+		t.Errorf("the service got %v", at)
+	}
+	g.send(t, "GET", "/", "", "Authorization", "Bearer "+unsigned(t, good)).Want(t, http.StatusUnauthorized)
+}
+
 // A token that an OAuth client was given is no other.
 func TestOAuth2ProxyAcceptsWhatTheTokenEndpointIssues(t *testing.T) {
 	t.Parallel()

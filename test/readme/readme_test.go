@@ -70,7 +70,7 @@ func TestShellBlocksWorkAsPasted(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{`"order":42`, `"order":43`, `"kty":"OKP"`, "machine.create", "no such token that this caller may use", "exit code 3"} {
+	for _, want := range []string{`"order":42`, `"order":43`, `"kty":"OKP"`, "machine.create", "no such token that this caller may use", "exit code 3", `"active":true`, `{"active":false}`} {
 		if !bytes.Contains(out, []byte(want)) {
 			t.Errorf("no %q in what it printed:\n%s", want, out)
 		}
