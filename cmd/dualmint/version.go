@@ -37,7 +37,7 @@ func (v buildInfo) String() string {
 }
 
 // described is what git calls the commit, where the Makefile builds: the toolchain knows no version in a clone.
-var described string
+var described string //nolint:gochecknoglobals // the linker sets it
 
 // build is what the Makefile and the Go toolchain wrote into the binary.
 func build() buildInfo {

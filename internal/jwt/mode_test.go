@@ -198,7 +198,7 @@ func TestReadLooksForAnUnknownKey(t *testing.T) {
 	} {
 		r.public, asked, answer = nil, nil, c.answer
 		got, err := m.Read(t.Context(), minted.Bearer)
-		if !errors.Is(err, c.want) || c.want != m2m.ErrRefused && errors.Is(err, m2m.ErrRefused) || (err == nil) != (got.ID == tokenID) {
+		if !errors.Is(err, c.want) || !errors.Is(c.want, m2m.ErrRefused) && errors.Is(err, m2m.ErrRefused) || (err == nil) != (got.ID == tokenID) {
 			t.Errorf("%s: %+v, %v", c.name, got, err)
 		}
 		if !slices.Equal(asked, []m2m.KeyID{testKid}) {

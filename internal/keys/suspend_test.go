@@ -17,7 +17,7 @@ import (
 func ticksMissed(t *testing.T, at time.Time, d time.Duration) time.Time {
 	t.Helper()
 	out := at
-	*(*int64)(unsafe.Add(unsafe.Pointer(&out), unsafe.Sizeof(uint64(0)))) -= int64(d) //nolint:gosec // G103: of a copy, in a test
+	*(*int64)(unsafe.Add(unsafe.Pointer(&out), unsafe.Sizeof(uint64(0)))) -= int64(d) // of a copy
 	if at.Sub(out) != d || !at.Round(0).Equal(out.Round(0)) {
 		t.Fatalf("a time is laid out otherwise: %v became %v", at, out)
 	}

@@ -184,11 +184,11 @@ func everyStepIsDatedByTheStoresClock(t *testing.T, s Stores) {
 func whatIsServedStands(t *testing.T, s Stores) {
 	t.Helper()
 	must(t, s.CreateInstance(t.Context(), anInstance()))
-	serve := func(maxAge, lease, life time.Duration) (before, after keys.Ring) {
+	serve := func(lease, life time.Duration) (before, after keys.Ring) {
 		t.Helper()
 		before, err := s.Ring(t.Context())
 		must(t, err)
-		must(t, s.ServeKeySet(t.Context(), maxAge, lease, life))
+		must(t, s.ServeKeySet(t.Context(), time.Hour, lease, life))
 		after, err = s.Ring(t.Context())
 		must(t, err)
 		return before, after
@@ -199,16 +199,16 @@ func whatIsServedStands(t *testing.T, s Stores) {
 			t.Errorf("for %s between %s and %s it stands until %s", life, before, after, until)
 		}
 	}
-	_, first := serve(time.Hour, time.Minute, time.Hour)
-	before, after := serve(time.Hour, time.Second, 2*time.Hour)
+	_, first := serve(time.Minute, time.Hour)
+	before, after := serve(time.Second, 2*time.Hour)
 	if len(after.Served) != 2 || after.Served[0].Lease != time.Second || after.Served[1] != first.Served[0] || after.Served[1].MaxAge != time.Hour {
 		t.Fatalf("two pairs: %+v", after.Served)
 	}
 	within(after.Served[0].Until, before.At, after.At, 2*time.Hour)
-	if _, sooner := serve(time.Hour, time.Second, time.Minute); !cmp.Equal(sooner.Served, after.Served) {
+	if _, sooner := serve(time.Second, time.Minute); !cmp.Equal(sooner.Served, after.Served) {
 		t.Errorf("a shorter time cuts a longer one: %+v", sooner.Served)
 	}
-	before, later := serve(time.Hour, time.Second, 3*time.Hour)
+	before, later := serve(time.Second, 3*time.Hour)
 	within(later.Served[0].Until, before.At, later.At, 3*time.Hour)
 	if len(later.Served) != 2 || later.Version != 0 {
 		t.Errorf("%+v", later)
