@@ -75,7 +75,7 @@ func start(want settings) (*server, error) {
 		return nil, err
 	}
 	s := &server{settings: want, dir: dir, password: rand.Text(), templates: map[uintptr]string{}}
-	if err := os.WriteFile(filepath.Join(dir, "password"), []byte(s.password), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, passwordFile), []byte(s.password), 0o600); err != nil {
 		return nil, err
 	}
 	if want.tcp {
@@ -94,6 +94,9 @@ func start(want settings) (*server, error) {
 	return s, nil
 }
 
+// passwordFile is where initdb finds the superuser's password.
+const passwordFile = "password"
+
 // launch starts the keeper. The file that it returns ends when the keeper does.
 func (s *server) launch(bin string) (alive *os.File, err error) {
 	stdin, keeper, err := os.Pipe()
@@ -109,8 +112,10 @@ func (s *server) launch(bin string) (alive *os.File, err error) {
 	cmd := exec.CommandContext(context.Background(), "/bin/sh", args...) //nolint:gosec // G204: our own script
 	cmd.Env = append(os.Environ(), "PGTEST_USER="+superuser, "LC_ALL=C.UTF-8")
 	cmd.Stdin, cmd.Stdout = stdin, stdout
-	cmd.SysProcAttr = unprivileged()
-	err = cmd.Start()
+	cmd.Dir = s.dir // where whoever the server runs as may look
+	if cmd.SysProcAttr, err = unprivileged(s.dir); err == nil {
+		err = cmd.Start()
+	}
 	if err = errors.Join(err, stdin.Close(), stdout.Close()); err != nil {
 		return nil, errors.Join(err, keeper.Close(), alive.Close())
 	}
