@@ -21,7 +21,7 @@ run: build ## build, start a server on the embedded database, show the demo, go 
 	@exec ./bin/dualmint serve --demo
 
 build: ## build ./bin/dualmint
-	@test -e bin/dualmint || echo "Building. The first time takes about two minutes."
+	@test -e bin/dualmint || echo "Building. The first time this downloads and compiles everything, which takes a while."
 	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags "-s -w -X main.described=$(VERSION)" -o bin/dualmint ./cmd/dualmint
 
 test: build ## run every test; installs what they need
