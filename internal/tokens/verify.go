@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
@@ -34,14 +35,19 @@ func (s *Service) VerifyFor(ctx context.Context, caller secret.Hash, token secre
 	return *verdicts[0].Record, nil
 }
 
+// presentWithin bounds what reading the tokens of one batch may wait for. Whoever sends more unknown keys than fit is told to come back.
+const presentWithin = 900 * time.Millisecond
+
 // VerifyAll is Verify for many tokens and one caller, authenticated once. The answers are in the order of the tokens; nil is a
 // refusal.
 func (s *Service) VerifyAll(ctx context.Context, caller secret.Text, tokens []secret.Text) ([]*m2m.Record, error) {
 	who := secret.HashOf(caller)
+	// 1. Shape, and what the mode can tell by itself. However many keys it has to look for, that takes as long as all may wait together.
+	looking, cancel := context.WithTimeout(ctx, presentWithin)
+	defer cancel()
 	checks := make([]Check, len(tokens))
 	for i, t := range tokens {
-		// 1. Shape, and what the mode can tell by itself.
-		presented, err := s.present(ctx, t)
+		presented, err := s.present(looking, t)
 		if err != nil {
 			return nil, err
 		}
