@@ -199,6 +199,6 @@ func (plainMode) Mint(_ context.Context, g m2m.Grant) (m2m.Minted, error) {
 	return m2m.Minted{Bearer: goodToken, Hash: secret.HashOf(goodToken)}, nil
 }
 
-func (plainMode) Read(context.Context, secret.Text) (m2m.Presented, error) {
+func (plainMode) Read(context.Context, secret.Text, time.Time) (m2m.Presented, error) {
 	return m2m.Presented{}, m2m.ErrRefused
 }

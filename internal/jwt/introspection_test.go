@@ -48,7 +48,7 @@ func TestASignedIntrospectionIsNoAccessToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustRefuse(t, secret.Text(text), errHeader)
-	if _, err := modeAt(start).Read(t.Context(), secret.Text(text)); !errors.Is(err, m2m.ErrRefused) {
+	if _, err := modeAt(start).Read(t.Context(), secret.Text(text), time.Time{}); !errors.Is(err, m2m.ErrRefused) {
 		t.Errorf("the issuer's own check: %v", err)
 	}
 	// Nor would its payload be the claims of one, under any header.

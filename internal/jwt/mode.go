@@ -28,8 +28,8 @@ type Deps struct {
 	PublicKeys PublicKeys
 	Now        func() time.Time
 	// Recheck is asked about a kid that PublicKeys does not know, before the token is refused for it. nil: PublicKeys is now as good as
-	// any answer can be, and is asked once more. Any error means "cannot tell now". Without it, PublicKeys is always that good.
-	Recheck func(ctx context.Context, kid m2m.KeyID) error
+	// any answer to a question of the moment asked can be, and is asked once more. Any error means "cannot tell now". Without it, PublicKeys is always that good.
+	Recheck func(ctx context.Context, kid m2m.KeyID, asked time.Time) error
 }
 
 // replicaSkew is how far in the future the issuer's own check lets a token begin: replicas that are ready differ by at most 2 s from the
@@ -41,7 +41,7 @@ type Mode struct {
 	issuer   string
 	signer   Signer
 	verifier *Verifier
-	recheck  func(ctx context.Context, kid m2m.KeyID) error
+	recheck  func(ctx context.Context, kid m2m.KeyID, asked time.Time) error
 }
 
 // New gives the JWT mode. With an issuer that cannot be one it mints nothing and refuses everything.
@@ -115,10 +115,10 @@ func (m *Mode) payload(g m2m.Grant) ([]byte, error) {
 
 // Read checks a token as Verifier.VerifyAnyReceiver does, and gives what the database must find it by. A kid that is not known may be
 // one that another replica signs with already (I6): Recheck tells.
-func (m *Mode) Read(ctx context.Context, b secret.Text) (m2m.Presented, error) {
+func (m *Mode) Read(ctx context.Context, b secret.Text, asked time.Time) (m2m.Presented, error) {
 	v, err := m.verifier.VerifyAnyReceiver(b)
 	if unknown, ok := errors.AsType[*UnknownKeyError](err); ok && m.recheck != nil {
-		if err := m.recheck(ctx, unknown.KeyID); err != nil {
+		if err := m.recheck(ctx, unknown.KeyID, asked); err != nil {
 			return m2m.Presented{}, fmt.Errorf("find the key of a token: %w", err)
 		}
 		v, err = m.verifier.VerifyAnyReceiver(b)

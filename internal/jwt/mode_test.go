@@ -143,7 +143,7 @@ func TestAModeWithoutAnIssuerDoesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := m.Read(context.Background(), r.sign(goodHeader, instead("iss", string(text)))); iss == "" && !errors.Is(err, m2m.ErrRefused) {
+		if got, err := m.Read(context.Background(), r.sign(goodHeader, instead("iss", string(text))), time.Time{}); iss == "" && !errors.Is(err, m2m.ErrRefused) {
 			t.Errorf("issuer %q reads %v, %v", iss, got, err)
 		}
 	}
@@ -158,7 +158,7 @@ func TestReadGivesWhatTheDatabaseFindsItBy(t *testing.T) {
 		at   int64
 		good bool
 	}{{start, true}, {start - 5, true}, {start - 6, false}, {start + life - 1, true}, {start + life, false}} {
-		got, err := modeAt(c.at).Read(context.Background(), token)
+		got, err := modeAt(c.at).Read(context.Background(), token, time.Time{})
 		if c.good && (err != nil || !cmp.Equal(got, want)) {
 			t.Errorf("at %+d: %+v, %v", c.at-start, got, err)
 		}
@@ -168,7 +168,7 @@ func TestReadGivesWhatTheDatabaseFindsItBy(t *testing.T) {
 	}
 	nobody := goodGrant()
 	nobody.Scopes = nil
-	if _, err := modeAt(start).Read(context.Background(), mint(t, nobody)); err != nil {
+	if _, err := modeAt(start).Read(context.Background(), mint(t, nobody), time.Time{}); err != nil {
 		t.Errorf("a token without scopes: %v", err)
 	}
 }
@@ -178,7 +178,11 @@ func TestReadLooksForAnUnknownKey(t *testing.T) {
 	r := newRing()
 	var asked []m2m.KeyID
 	var answer func() error
-	m := New(Deps{Issuer: issuer, Signer: r, PublicKeys: r, Now: at(start), Recheck: func(_ context.Context, kid m2m.KeyID) error {
+	moment := time.Unix(start-1, 0)
+	m := New(Deps{Issuer: issuer, Signer: r, PublicKeys: r, Now: at(start), Recheck: func(_ context.Context, kid m2m.KeyID, at time.Time) error {
+		if at != moment {
+			t.Errorf("asked at %s, looked for as of %s", moment, at)
+		}
 		asked = append(asked, kid)
 		return answer()
 	}})
@@ -197,7 +201,7 @@ func TestReadLooksForAnUnknownKey(t *testing.T) {
 		{"cannot tell", func() error { return m2m.ErrUnavailable }, m2m.ErrUnavailable},
 	} {
 		r.public, asked, answer = nil, nil, c.answer
-		got, err := m.Read(t.Context(), minted.Bearer)
+		got, err := m.Read(t.Context(), minted.Bearer, moment)
 		if !errors.Is(err, c.want) || !errors.Is(c.want, m2m.ErrRefused) && errors.Is(err, m2m.ErrRefused) || (err == nil) != (got.ID == tokenID) {
 			t.Errorf("%s: %+v, %v", c.name, got, err)
 		}
@@ -209,7 +213,7 @@ func TestReadLooksForAnUnknownKey(t *testing.T) {
 	forged := []byte(minted.Bearer)
 	forged[len(forged)-10] ^= 1
 	for _, token := range []secret.Text{minted.Bearer, secret.Text(forged), "a.b.c"} {
-		_, _ = m.Read(t.Context(), token)
+		_, _ = m.Read(t.Context(), token, moment)
 	}
 	if len(asked) != 0 {
 		t.Errorf("looked for %v, which is known or nothing", asked)

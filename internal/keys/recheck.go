@@ -17,10 +17,9 @@ const (
 	recheckPatience = time.Second // for the pause and a reading, and for whoever waits for one
 )
 
-// Recheck makes PublicKey's "no such key" an answer: nil says that the store was read since it was called, or that the key is out of use for
-// ever. m2m.ErrUnavailable: that cannot be told now, and the token is neither good nor bad (I6).
-func (k *Keeper) Recheck(ctx context.Context, kid m2m.KeyID) error {
-	asked := k.deps.Now()
+// Recheck makes PublicKey's "no such key" an answer: nil says that the store was read since the moment asked, or that the key is out of use
+// for ever. m2m.ErrUnavailable: that cannot be told now, and the token is neither good nor bad (I6).
+func (k *Keeper) Recheck(ctx context.Context, kid m2m.KeyID, asked time.Time) error {
 	if k.told(kid, asked) {
 		return nil
 	}

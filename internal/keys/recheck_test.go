@@ -34,7 +34,7 @@ func TestAKeyThatSignsSinceTheLastReadingIsFound(t *testing.T) {
 		if _, ok := two.PublicKey(kid); ok {
 			t.Fatal("it is known already")
 		}
-		if err := two.Recheck(t.Context(), kid); err != nil {
+		if err := two.Recheck(t.Context(), kid, time.Now()); err != nil {
 			t.Error(err)
 		}
 		if _, ok := two.PublicKey(kid); !ok {
@@ -58,7 +58,7 @@ func TestUnknownKidsCostAReadingNowAndThen(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range each {
 				wg.Go(func() {
-					if err := k.Recheck(t.Context(), m2m.KeyID(fmt.Sprint("random", round, i))); err != nil {
+					if err := k.Recheck(t.Context(), m2m.KeyID(fmt.Sprint("random", round, i)), time.Now()); err != nil {
 						t.Error(err)
 					}
 				})
@@ -75,8 +75,18 @@ func TestUnknownKidsCostAReadingNowAndThen(t *testing.T) {
 			t.Errorf("%d readings in %s for %d kids, %d at a time", s.reads, time.Since(began), a*each, each)
 		}
 		time.Sleep(time.Second)
+		s.set(func(s *fakeStore) { s.reads, s.whileReading = 0, nil })
+		for asked, i := time.Now(), 0; i < 256; i++ { // one after the other, of one question
+			if err := k.Recheck(t.Context(), m2m.KeyID(fmt.Sprint("batch", i)), asked); err != nil {
+				t.Error(err)
+			}
+		}
+		if s.reads != 1 {
+			t.Errorf("%d readings for 256 kids of one question", s.reads)
+		}
+		time.Sleep(time.Second)
 		s.reads = 0
-		if err := k.Recheck(t.Context(), old); err != nil || s.reads != 0 {
+		if err := k.Recheck(t.Context(), old, time.Now()); err != nil || s.reads != 0 {
 			t.Errorf("a compromised key: %d readings, %v", s.reads, err)
 		}
 	})
@@ -103,7 +113,7 @@ func TestAnUnknownKidThatCannotBeLookedForIsNotRefused(t *testing.T) {
 		time.Sleep(time.Second)
 		s.set(func(s *fakeStore) { s.broken, s.reads = true, 0 })
 		for i := range 100_000 {
-			if err := k.Recheck(t.Context(), m2m.KeyID(fmt.Sprint("random", i))); !errors.Is(err, m2m.ErrUnavailable) || errors.Is(err, m2m.ErrRefused) {
+			if err := k.Recheck(t.Context(), m2m.KeyID(fmt.Sprint("random", i)), time.Now()); !errors.Is(err, m2m.ErrUnavailable) || errors.Is(err, m2m.ErrRefused) {
 				t.Fatal(err)
 			}
 		}
@@ -112,7 +122,7 @@ func TestAnUnknownKidThatCannotBeLookedForIsNotRefused(t *testing.T) {
 		}
 		s.set(func(s *fakeStore) { s.broken = false })
 		time.Sleep(recheckPause)
-		if err := k.Recheck(t.Context(), "random"); err != nil {
+		if err := k.Recheck(t.Context(), "random", time.Now()); err != nil {
 			t.Errorf("it can be read again: %v", err)
 		}
 
@@ -122,7 +132,7 @@ func TestAnUnknownKidThatCannotBeLookedForIsNotRefused(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() {
-				if err := k.Recheck(t.Context(), "random"); !errors.Is(err, m2m.ErrUnavailable) || time.Since(began) > recheckPatience {
+				if err := k.Recheck(t.Context(), "random", time.Now()); !errors.Is(err, m2m.ErrUnavailable) || time.Since(began) > recheckPatience {
 					t.Errorf("after %s: %v", time.Since(began), err)
 				}
 			})
@@ -132,10 +142,10 @@ func TestAnUnknownKidThatCannotBeLookedForIsNotRefused(t *testing.T) {
 		time.Sleep(time.Second)
 		k.deps.Store = slowly{s}
 		hasty, hangUp := context.WithCancel(t.Context())
-		wg.Go(func() { _ = k.Recheck(hasty, "random") })
+		wg.Go(func() { _ = k.Recheck(hasty, "random", time.Now()) })
 		synctest.Wait()
 		wg.Go(func() {
-			if err := k.Recheck(t.Context(), "random"); err != nil {
+			if err := k.Recheck(t.Context(), "random", time.Now()); err != nil {
 				t.Errorf("who waited for a reading that another one began: %v", err)
 			}
 		})

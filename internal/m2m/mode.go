@@ -3,6 +3,7 @@ package m2m
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/dualmint/dualmint/internal/secret"
 )
@@ -12,8 +13,8 @@ type Mode interface {
 	// Mint turns a grant into a bearer string. ErrTooLarge: it does not fit this format.
 	Mint(ctx context.Context, g Grant) (Minted, error)
 	// Read tells what a bearer string claims to be. ErrRefused: it is no good token of this format, for whatever reason.
-	// Any other error means "cannot tell now".
-	Read(ctx context.Context, b secret.Text) (Presented, error)
+	// Any other error means "cannot tell now". What the implementation learned after the moment asked is as new as the answer has to be.
+	Read(ctx context.Context, b secret.Text, asked time.Time) (Presented, error)
 }
 
 // Minted is a new token and what the database must keep to know it again.

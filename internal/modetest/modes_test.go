@@ -102,7 +102,7 @@ func TestNoStringHasTwoShapes(t *testing.T) {
 	for _, text := range []string{"mt_a.b.c", "mt_..", "mt_", "..", ".", "", "a.b", "a.b.c.d", "mt_a.b"} {
 		b := secret.Text(text)
 		for format, mode := range map[m2m.Format]m2m.Mode{m2m.Opaque: opaque.New(), m2m.JWT: signing()} {
-			if _, err := mode.Read(t.Context(), b); err == nil {
+			if _, err := mode.Read(t.Context(), b, time.Now()); err == nil {
 				t.Errorf("%s reads %q", format, text)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
@@ -65,7 +66,7 @@ func (s Subject) mint(t fatal, g m2m.Grant) m2m.Minted {
 // refuse holds that a string is refused as m2m.ErrRefused, with nothing of a token in the answer.
 func (s Subject) refuse(t fatal, what string, b secret.Text) {
 	t.Helper()
-	got, err := s.Mode.Read(context.Background(), b)
+	got, err := s.Mode.Read(context.Background(), b, time.Time{})
 	if !errors.Is(err, m2m.ErrRefused) || got != (m2m.Presented{}) {
 		t.Fatalf("%s: read as %+v, %v", what, got, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -25,7 +26,7 @@ func (s Subject) roundTrips(t *testing.T) {
 			t.Fatalf("shape %q; want %q", shape, s.Format)
 		}
 		kept.enter(s, g, minted)
-		presented, err := s.Mode.Read(context.Background(), minted.Bearer)
+		presented, err := s.Mode.Read(context.Background(), minted.Bearer, time.Time{})
 		if err != nil {
 			t.Fatalf("read: %v", err)
 		}
@@ -88,7 +89,7 @@ func (s Subject) refusesOneCharacterChanges(t *testing.T) {
 			s.refuse(t, "another case", secret.Text(other))
 		}
 	}
-	if _, err := s.Mode.Read(context.Background(), secret.Text(good)); err != nil {
+	if _, err := s.Mode.Read(context.Background(), secret.Text(good), time.Time{}); err != nil {
 		t.Errorf("the good token beside them: %v", err)
 	}
 }
@@ -133,11 +134,11 @@ func (s Subject) concurrentUse(t *testing.T) {
 					return
 				}
 				for _, b := range []secret.Text{minted.Bearer, shared} {
-					if _, err := s.Mode.Read(context.Background(), b); err != nil {
+					if _, err := s.Mode.Read(context.Background(), b, time.Time{}); err != nil {
 						t.Errorf("read: %v", err)
 					}
 				}
-				if _, err := s.Mode.Read(context.Background(), shared+"A"); err == nil {
+				if _, err := s.Mode.Read(context.Background(), shared+"A", time.Time{}); err == nil {
 					t.Error("a damaged token was read")
 				}
 				mu.Lock()

@@ -2,6 +2,7 @@ package opaque
 
 import (
 	"context"
+	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
@@ -20,7 +21,7 @@ func (Mode) Mint(context.Context, m2m.Grant) (m2m.Minted, error) {
 }
 
 // Read gives the hash under which the token would be known, or m2m.ErrRefused for a string that Mint cannot have made.
-func (Mode) Read(_ context.Context, b secret.Text) (m2m.Presented, error) {
+func (Mode) Read(_ context.Context, b secret.Text, _ time.Time) (m2m.Presented, error) {
 	if !secret.WellFormed(secret.OpaqueToken, b.Reveal()) {
 		return m2m.Presented{}, m2m.ErrRefused
 	}

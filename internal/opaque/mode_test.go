@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
@@ -25,7 +26,7 @@ func TestTokensOfTheFirstReleaseAreReadForEver(t *testing.T) {
 		t.Fatal("no tokens")
 	}
 	for _, f := range frozen {
-		got, err := New().Read(t.Context(), secret.Text(f.Token))
+		got, err := New().Read(t.Context(), secret.Text(f.Token), time.Time{})
 		if err != nil || hex.EncodeToString(got.Hash[:]) != f.SHA256 || got.Format != m2m.Opaque || got.ID != "" || got.KeyID != "" {
 			t.Errorf("%s: %+v, %v", f.Token, got, err)
 		}
@@ -39,7 +40,7 @@ func TestReadRefusesAWrongChecksum(t *testing.T) {
 	if token[len(token)-1] == last {
 		last = '1'
 	}
-	got, err := New().Read(t.Context(), secret.Text(token[:len(token)-1]+string(last)))
+	got, err := New().Read(t.Context(), secret.Text(token[:len(token)-1]+string(last)), time.Time{})
 	if !errors.Is(err, m2m.ErrRefused) || got != (m2m.Presented{}) {
 		t.Errorf("read as %+v, %v", got, err)
 	}
@@ -47,7 +48,7 @@ func TestReadRefusesAWrongChecksum(t *testing.T) {
 
 func TestReadAllocatesLittle(t *testing.T) {
 	token := secret.New(secret.OpaqueToken)
-	if n := testing.AllocsPerRun(100, func() { _, _ = New().Read(t.Context(), token) }); n > 3 {
+	if n := testing.AllocsPerRun(100, func() { _, _ = New().Read(t.Context(), token, time.Time{}) }); n > 3 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -57,7 +58,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("mt_0123456789abcdef0123456789abcdef")
 	f.Add("mt_")
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := New().Read(t.Context(), secret.Text(text))
+		got, err := New().Read(t.Context(), secret.Text(text), time.Time{})
 		if err != nil && !errors.Is(err, m2m.ErrRefused) {
 			t.Fatal(err)
 		}

@@ -94,6 +94,7 @@ type fakeMode struct {
 	format m2m.Format
 	kid    m2m.KeyID
 	err    error
+	asked  []time.Time // when what was read was asked about
 }
 
 func (f *fakeMode) Mint(_ context.Context, g m2m.Grant) (m2m.Minted, error) {
@@ -104,7 +105,8 @@ func (f *fakeMode) Mint(_ context.Context, g m2m.Grant) (m2m.Minted, error) {
 	return m2m.Minted{Bearer: secret.Text("mt_" + string(text)), KeyID: f.kid, Hash: secret.HashOf(secret.Text(text))}, err
 }
 
-func (f *fakeMode) Read(_ context.Context, b secret.Text) (m2m.Presented, error) {
+func (f *fakeMode) Read(_ context.Context, b secret.Text, asked time.Time) (m2m.Presented, error) {
+	f.asked = append(f.asked, asked)
 	switch b {
 	case "mt_bad":
 		return m2m.Presented{}, m2m.ErrRefused

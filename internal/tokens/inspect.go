@@ -53,7 +53,7 @@ func (s *Service) Inspect(ctx context.Context, text secret.Text) (Inspection, er
 	case IDOfToken:
 		id = m2m.TokenID(text.Reveal())
 	case OpaqueToken, SignedToken:
-		presented, err := s.mode(m2m.ShapeOf(text)).Read(ctx, text)
+		presented, err := s.mode(m2m.ShapeOf(text)).Read(ctx, text, s.Now())
 		if out.Refused, err = stepOf(err); err != nil {
 			return Inspection{}, fmt.Errorf("read token: %w", err)
 		}

@@ -66,10 +66,13 @@ func (s *Service) holder(ctx context.Context, caller secret.Text) (m2m.Machine, 
 	return *callers[0].Machine, nil
 }
 
-// mint makes, records and bills one token. If the key that signed was retired in the same moment, it signs once more with its
-// successor (R40).
+// signings is how often a token is signed before its caller is told to come again: each time the key that signed was retired between the
+// signature and the record (R40), and the next is its successor.
+const signings = 5
+
+// mint makes, records and bills one token.
 func (s *Service) mint(ctx context.Context, draw func(context.Context) (m2m.Minted, NewRecord, error), keep func(context.Context, NewRecord) error) (Issued, error) {
-	for attempt := 0; ; attempt++ {
+	for attempt := 1; ; attempt++ {
 		minted, record, err := draw(ctx)
 		if err != nil {
 			return Issued{}, err
@@ -77,7 +80,7 @@ func (s *Service) mint(ctx context.Context, draw func(context.Context) (m2m.Mint
 		switch err := keep(ctx, record); {
 		case err == nil:
 			return Issued{Record: record.asRecord(), Bearer: minted.Bearer}, nil
-		case errors.Is(err, m2m.ErrKeyNotActive) && attempt == 0:
+		case errors.Is(err, m2m.ErrKeyNotActive) && attempt < signings:
 			if err := s.RefreshKeys(ctx); err != nil {
 				return Issued{}, fmt.Errorf("refresh signing keys: %w", err)
 			}
@@ -121,7 +124,7 @@ func (s *Service) draw(ctx context.Context, p plan) (m2m.Minted, NewRecord, erro
 }
 
 // recordError translates what the store said of one token: a machine deleted since it was authenticated is nobody now, and a key that
-// is not active twice in a row cannot be told from trouble.
+// is not active time and again cannot be told from trouble.
 func recordError(err error) error {
 	switch {
 	case errors.Is(err, m2m.ErrMachineNotFound):

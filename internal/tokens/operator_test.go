@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
@@ -64,7 +65,7 @@ type readMode struct {
 	readErr   error
 }
 
-func (r *readMode) Read(context.Context, secret.Text) (m2m.Presented, error) {
+func (r *readMode) Read(context.Context, secret.Text, time.Time) (m2m.Presented, error) {
 	return r.presented, r.readErr
 }
 

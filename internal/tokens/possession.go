@@ -20,7 +20,7 @@ func (s *Service) RevokeBearer(ctx context.Context, caller m2m.Caller, by m2m.Ac
 	if !caller.Known() {
 		return m2m.ErrUnauthenticated
 	}
-	presented, err := s.present(ctx, token)
+	presented, err := s.present(ctx, token, s.Now())
 	if err != nil {
 		return err
 	}

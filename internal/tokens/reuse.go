@@ -38,12 +38,12 @@ func (s *Service) reuse(ctx context.Context, p plan) (Issued, error) {
 }
 
 func (s *Service) findOrMint(ctx context.Context, fp secret.Hash, p plan, mint func(context.Context) (NewRecord, error)) (m2m.Record, secret.Sealed, error) {
-	for attempt := 0; ; attempt++ {
+	for attempt := 1; ; attempt++ {
 		record, sealed, _, err := s.Store.ReuseToken(ctx, fp, p.minRemaining, mint)
 		switch {
 		case err == nil:
 			return record, sealed, nil
-		case errors.Is(err, m2m.ErrKeyNotActive) && attempt == 0:
+		case errors.Is(err, m2m.ErrKeyNotActive) && attempt < signings:
 			if err := s.RefreshKeys(ctx); err != nil {
 				return m2m.Record{}, secret.Sealed{}, fmt.Errorf("refresh signing keys: %w", err)
 			}

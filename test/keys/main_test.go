@@ -100,7 +100,7 @@ type seen struct {
 
 // watch asks every replica for its key set and for JWTs, over and over, until the function that it gives is called, which gives
 // everything that was answered. Tokens are asked for as the machine that holds the secret. Every question for a key set has to be answered
-// with one; of those for a token one in twenty may be told to come again, as when the key that signed it was retired twice in a row.
+// with one; of those for a token one in twenty may be told to come again, as when its key was retired time and again while it was signed.
 func watch(t *testing.T, replicas []*harness.Server, secret string) (stop func() (sets, tokens []seen)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
