@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/dualmint/dualmint/internal/secret"
@@ -88,7 +89,7 @@ func callerName(x *exchange) string {
 
 // proxyFault tells the operator of a reverse proxy what the answer does not (R17): that the proxy does not say for whom it asks.
 func proxyFault(x *exchange) string {
-	if x.c.FullPath() != "/v1/forward_auth" || x.c.Writer.Status() != http.StatusUnauthorized {
+	if !slices.Contains(forwardAuthPaths(), x.c.FullPath()) || x.c.Writer.Status() != http.StatusUnauthorized {
 		return ""
 	}
 	receiver := x.c.Request.Header[receiverHeader]

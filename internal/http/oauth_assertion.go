@@ -13,9 +13,9 @@ import (
 const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" //nolint:gosec // G101: no credential, a name
 
 // assertedClient is a client that signed instead of showing a secret (RFC 7523 section 2.2, private_key_jwt in OpenID Connect Core section
-// 9). Its assertion is used up, whatever else is wrong with the request. What it lacks, it is not told (RFC 7521 section 4.2.1). The
-// machine shares its rate limit with its own secret; before it is known, whoever repeats an assertion is limited like one who repeats a
-// secret.
+// 9). Its assertion is used up, whatever else is wrong with the request, unless it comes too often. What it lacks, it is not told
+// (RFC 7521 section 4.2.1). The machine shares its rate limit with its own secret; before it is known, whoever repeats an assertion is
+// limited like one who repeats a secret.
 func (a *api) assertedClient(x *exchange, f form) (oauthClient, error) {
 	assertion, kind := f.one("client_assertion"), f.one("client_assertion_type")
 	switch {
@@ -29,16 +29,13 @@ func (a *api) assertedClient(x *exchange, f form) (oauthClient, error) {
 	if err := a.limits.credential(secret.Text(assertion), x.start); err != nil {
 		return oauthClient{}, err
 	}
-	proven, err := a.Assertions.Prove(x.ctx(), secret.Text(assertion))
+	proven, err := a.Assertions.Prove(x.ctx(), secret.Text(assertion), func(current secret.Hash) error { return a.limits.holder(current, x.start) })
 	if err != nil {
 		return oauthClient{}, err
 	}
 	id := string(proven.Machine.ID)
 	if named := f.one("client_id"); named != "" && named != id { // RFC 7521 section 4.2
 		return oauthClient{}, m2m.ErrUnauthenticated
-	}
-	if err := a.limits.holder(proven.Current, x.start); err != nil {
-		return oauthClient{}, err
 	}
 	x.client, x.asserted = id, &proven
 	x.kind, x.machine = m2m.MachineHolder, proven.Machine.ID

@@ -22,7 +22,7 @@ type fakeAssertions struct {
 	current secret.Text // instead of the machine's secret
 }
 
-func (f *fakeAssertions) Prove(_ context.Context, assertion secret.Text) (machines.Proven, error) {
+func (f *fakeAssertions) Prove(_ context.Context, assertion secret.Text, admit func(secret.Hash) error) (machines.Proven, error) {
 	id, current := idA, secretA
 	if strings.HasPrefix(assertion.Reveal(), "assertion.of.B") {
 		id, current = idB, secretB
@@ -35,6 +35,9 @@ func (f *fakeAssertions) Prove(_ context.Context, assertion secret.Text) (machin
 		return machines.Proven{}, f.fail
 	case f.used[assertion] || !strings.HasPrefix(assertion.Reveal(), "assertion.of."):
 		return machines.Proven{}, m2m.ErrUnauthenticated
+	}
+	if err := admit(secret.HashOf(current)); err != nil {
+		return machines.Proven{}, err
 	}
 	f.used[assertion] = true
 	return machines.Proven{Machine: m2m.Machine{ID: id}, Current: secret.HashOf(current)}, nil
@@ -147,10 +150,18 @@ func TestAnAssertionSharesTheRateOfItsMachine(t *testing.T) {
 	wantStatus(t, w.post("/oauth2/token", grant+assertion("A", 1)), 200)
 	wantStatus(t, w.post("/oauth2/token", grant, basic(idA, secretA)), 200)
 	wantOAuth(t, w.post("/oauth2/token", grant+assertion("A", 2)), 429, "temporarily_unavailable")
+	if len(w.assertions.used) != 1 {
+		t.Error("an assertion that came too early was used up")
+	}
 	wantStatus(t, w.post("/oauth2/token", grant+assertion("B", 1)), 200)
 	wantStatus(t, w.call("POST", "/v1/m2m_tokens", secretB, "{}"), 201) // the native interface counts into the same
 	wantStatus(t, w.call("POST", "/v1/m2m_tokens", secretB, "{}"), 429)
 	wantOAuth(t, w.post("/oauth2/token", grant+assertion("B", 2)), 429, "temporarily_unavailable")
+	w = newWorld(t, limited)
+	for i := range 2 { // a client_id that is not its own counts too
+		wantOAuth(t, w.post("/oauth2/token", grant+assertion("A", i)+"&client_id="+string(idB)), 401, "invalid_client")
+	}
+	wantOAuth(t, w.post("/oauth2/token", grant+assertion("A", 3)), 429, "temporarily_unavailable")
 	w = newWorld(t, limited)
 	for range 2 {
 		wantOAuth(t, w.post("/oauth2/token", grant+strings.Replace(assertion("A", 1), "assertion.of", "x", 1)), 401, "invalid_client")
@@ -161,11 +172,11 @@ func TestAnAssertionSharesTheRateOfItsMachine(t *testing.T) {
 // fakeSigner shows what it was asked to sign.
 type fakeSigner struct{ fail error }
 
-func (f *fakeSigner) SignIntrospection(_ context.Context, audience string, at time.Time, answer []byte) (string, error) {
+func (f *fakeSigner) IntrospectionSigner(_ context.Context, audience string, at time.Time) (func([]byte) (string, error), error) {
 	if f.fail != nil {
-		return "", f.fail
+		return nil, f.fail
 	}
-	return fmt.Sprintf("%s|%d|%s", audience, at.Unix(), answer), nil
+	return func(answer []byte) (string, error) { return fmt.Sprintf("%s|%d|%s", audience, at.Unix(), answer), nil }, nil
 }
 
 func accept(value string) func(*http.Request) {
@@ -208,7 +219,11 @@ func TestRFC9701Section5ErrorsAreNotSigned(t *testing.T) {
 	wantOAuth(t, w.post("/oauth2/introspect", aboutToken(goodToken), basic(idA, secretB), accept(signedIntrospection)), 401, "invalid_client")
 	wantOAuth(t, w.post("/oauth2/introspect", aboutToken(goodToken), authorization("Bearer x"), accept(signedIntrospection)), 401, "invalid_client")
 	w.signer.fail = m2m.ErrUnavailable
+	asked := w.tokens.asked
 	wantOAuth(t, w.post("/oauth2/introspect", aboutToken(goodToken), basic(idB, secretB), accept(signedIntrospection)), 503, "temporarily_unavailable")
+	if w.tokens.asked != asked {
+		t.Error("a verification was billed whose answer nothing could sign")
+	}
 	w.signer.fail = errors.New("x")
 	wantOAuth(t, w.post("/oauth2/introspect", aboutToken(goodToken), basic(idB, secretB), accept(signedIntrospection)), 500, "server_error")
 }

@@ -20,10 +20,16 @@ func (a *api) oauthIntrospect(x *exchange) error {
 	}
 	x.c.Writer.Header().Set("Vary", "Accept")
 	signed := prefers(x.c.Request.Header.Values("Accept"), signedIntrospection)
-	var caller m2m.Caller
+	var sign func([]byte) (string, error)
 	if x.client != "" || signed { // the verification knows the credential and not the name
-		if caller, err = a.prove(x); err != nil {
+		caller, err := a.prove(x)
+		if err != nil {
 			return err
+		}
+		if signed {
+			if sign, err = a.signerFor(x, caller); err != nil {
+				return err
+			}
 		}
 	}
 	answer := []byte(inactive)
@@ -34,28 +40,28 @@ func (a *api) oauthIntrospect(x *exchange) error {
 	case !errors.Is(err, m2m.ErrRefused) || doubtful(err):
 		return err
 	}
-	if signed {
-		return a.sendSigned(x, caller, answer)
+	if !signed {
+		x.send(http.StatusOK, answer)
+		return nil
 	}
-	x.send(http.StatusOK, answer)
+	text, err := sign(answer)
+	if err != nil {
+		return err
+	}
+	x.sendAs(http.StatusOK, signedIntrospection, []byte(text))
 	return nil
 }
 
 // signedIntrospection is the media type of RFC 9701, for those who must show to others what they were told.
 const signedIntrospection = "application/token-introspection+jwt"
 
-// sendSigned answers with a JWT that names the caller as its audience. It is dated before the token was looked at.
-func (a *api) sendSigned(x *exchange, caller m2m.Caller, answer []byte) error {
+// signerFor gives what signs an answer that names the caller as its audience. It is dated before the token is looked at.
+func (a *api) signerFor(x *exchange, caller m2m.Caller) (func(answer []byte) (string, error), error) {
 	audience := string(a.Instance)
 	if !caller.Instance {
 		audience = string(caller.MachineID())
 	}
-	jwt, err := a.Introspections.SignIntrospection(x.ctx(), audience, x.start, answer)
-	if err != nil {
-		return err
-	}
-	x.sendAs(http.StatusOK, signedIntrospection, []byte(jwt))
-	return nil
+	return a.Introspections.IntrospectionSigner(x.ctx(), audience, x.start)
 }
 
 // oauthRevoke is revocation by possession (RFC 7009). What cannot be revoked by this caller, whatever the reason, is answered like what

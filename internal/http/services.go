@@ -28,7 +28,7 @@ type Authenticator interface {
 
 // Assertions tells which machine made a client assertion, and uses it up. m2m.ErrUnauthenticated: none did, or it was used before.
 type Assertions interface {
-	Prove(ctx context.Context, assertion secret.Text) (machines.Proven, error)
+	Prove(ctx context.Context, assertion secret.Text, admit func(current secret.Hash) error) (machines.Proven, error)
 }
 
 // Registry keeps machines. m2m.ErrMachineNotFound: no living machine has this id.
@@ -66,7 +66,7 @@ type Tokens interface {
 
 // Introspections signs answers about tokens for the one who asked. m2m.ErrUnavailable: no key may sign now.
 type Introspections interface {
-	SignIntrospection(ctx context.Context, audience string, at time.Time, introspection []byte) (string, error)
+	IntrospectionSigner(ctx context.Context, audience string, at time.Time) (sign func(introspection []byte) (string, error), err error)
 }
 
 // UsageReports counts and prices a span of time, as far as the caller may see it.

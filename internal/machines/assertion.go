@@ -17,6 +17,12 @@ type Proven struct {
 	Current secret.Hash
 }
 
+// AssertionKey is what a machine's assertions are checked with.
+type AssertionKey struct {
+	JWK     []byte      // public
+	Current secret.Hash // of its secret of this moment
+}
+
 // AssertionReader checks what machines sign. Read asks keyOf for the public JWK of the machine that an assertion names. m2m.ErrRefused: it
 // is not good.
 type AssertionReader interface {
@@ -25,8 +31,8 @@ type AssertionReader interface {
 
 // AssertionStore keeps which assertions were used.
 type AssertionStore interface {
-	// PublicJWK gives the key of a living machine. m2m.ErrRefused: there is none.
-	PublicJWK(ctx context.Context, id m2m.MachineID) ([]byte, error)
+	// AssertionKey gives the key of a living machine. m2m.ErrRefused: there is none.
+	AssertionKey(ctx context.Context, id m2m.MachineID) (AssertionKey, error)
 	// UseAssertion writes down that an assertion was used, in one commit, and gives whom it proves. m2m.ErrRefused: it was used before,
 	// on whatever replica; or it has expired by the database's clock; or jwk is not the key of a living machine of that id any more.
 	// Of any number of calls with one assertion, at most one succeeds, for ever.
@@ -54,21 +60,26 @@ func NewAssertions(reader AssertionReader, store AssertionStore) *Assertions {
 }
 
 // Prove tells which machine made an assertion, and uses it up. m2m.ErrUnauthenticated: none did, or it was used before; never which.
-func (s *Assertions) Prove(ctx context.Context, assertion secret.Text) (Proven, error) {
+// admit is asked about a machine that signed, by the hash of its secret, before anything is written down; an error of its own leaves the
+// assertion unused.
+func (s *Assertions) Prove(ctx context.Context, assertion secret.Text, admit func(current secret.Hash) error) (Proven, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return Proven{}, err
 	}
 	defer leave()
-	var jwk []byte
+	var key AssertionKey
 	read, err := s.reader.Read(ctx, assertion, func(ctx context.Context, id m2m.MachineID) ([]byte, error) {
 		var err error
-		jwk, err = s.store.PublicJWK(ctx, id)
-		return jwk, err
+		key, err = s.store.AssertionKey(ctx, id)
+		return key.JWK, err
 	})
 	var proven Proven
 	if err == nil {
-		proven, err = s.store.UseAssertion(ctx, read, jwk)
+		if err := admit(key.Current); err != nil {
+			return Proven{}, err
+		}
+		proven, err = s.store.UseAssertion(ctx, read, key.JWK)
 	}
 	switch {
 	case err == nil:

@@ -37,9 +37,11 @@ func (p *proofs) Read(ctx context.Context, assertion secret.Text, keyOf func(con
 	return m2m.Assertion{Machine: "mch_a", Use: secret.HashOf(assertion)}, nil
 }
 
-func (p *proofs) PublicJWK(context.Context, m2m.MachineID) ([]byte, error) {
-	return []byte(proofJWK), p.keyFails
+func (p *proofs) AssertionKey(context.Context, m2m.MachineID) (AssertionKey, error) {
+	return AssertionKey{JWK: []byte(proofJWK), Current: secret.HashOf("current")}, p.keyFails
 }
+
+func always(secret.Hash) error { return nil }
 
 func (p *proofs) UseAssertion(_ context.Context, a m2m.Assertion, jwk []byte) (Proven, error) {
 	if p.useFails != nil {
@@ -55,7 +57,7 @@ func (p *proofs) UseAssertion(_ context.Context, a m2m.Assertion, jwk []byte) (P
 func TestAnAssertionProvesOnceAndWithTheKeyThatItWasReadWith(t *testing.T) {
 	p := &proofs{used: map[secret.Hash]string{}}
 	s := NewAssertions(p, p)
-	got, err := s.Prove(t.Context(), "good")
+	got, err := s.Prove(t.Context(), "good", always)
 	if err != nil || got.Machine.ID != "mch_a" || got.Current != secret.HashOf("current") {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -63,9 +65,32 @@ func TestAnAssertionProvesOnceAndWithTheKeyThatItWasReadWith(t *testing.T) {
 		t.Errorf("used with the key %q", p.used[secret.HashOf("good")])
 	}
 	for _, bad := range []secret.Text{"good", "bad", ""} {
-		if got, err := s.Prove(t.Context(), bad); !errors.Is(err, m2m.ErrUnauthenticated) || got.Machine.ID != "" {
+		if got, err := s.Prove(t.Context(), bad, always); !errors.Is(err, m2m.ErrUnauthenticated) || got.Machine.ID != "" {
 			t.Errorf("%q: %+v, %v", bad.Reveal(), got, err)
 		}
+	}
+}
+
+// R57: who comes too often is told so before anything is written, and only who signed is counted.
+func TestAnAssertionThatIsNotAdmittedIsNotUsed(t *testing.T) {
+	p := &proofs{used: map[secret.Hash]string{}}
+	s, tooOften := NewAssertions(p, p), errors.New("too often")
+	var counted []secret.Hash
+	admit := func(current secret.Hash) error {
+		counted = append(counted, current)
+		return tooOften
+	}
+	if _, err := s.Prove(t.Context(), "good", admit); !errors.Is(err, tooOften) || len(p.used) != 0 {
+		t.Errorf("%v, used: %v", err, p.used)
+	}
+	if _, err := s.Prove(t.Context(), "bad", admit); !errors.Is(err, m2m.ErrUnauthenticated) {
+		t.Error(err)
+	}
+	if len(counted) != 1 || counted[0] != secret.HashOf("current") {
+		t.Errorf("counted %v", counted)
+	}
+	if _, err := s.Prove(t.Context(), "good", always); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -73,13 +98,13 @@ func TestAnAssertionProvesOnceAndWithTheKeyThatItWasReadWith(t *testing.T) {
 func TestDoubtAboutAnAssertionIsNoRefusal(t *testing.T) {
 	for _, doubt := range []error{m2m.ErrUnavailable, errors.Join(m2m.ErrRefused, m2m.ErrUnavailable), errors.New("x")} {
 		for _, p := range []*proofs{{keyFails: doubt}, {useFails: doubt}} {
-			if _, err := NewAssertions(p, p).Prove(t.Context(), "good"); err == nil || errors.Is(err, m2m.ErrUnauthenticated) {
+			if _, err := NewAssertions(p, p).Prove(t.Context(), "good", always); err == nil || errors.Is(err, m2m.ErrUnauthenticated) {
 				t.Errorf("%v: %v", doubt, err)
 			}
 		}
 	}
 	p := &proofs{keyFails: m2m.ErrRefused}
-	if _, err := NewAssertions(p, p).Prove(t.Context(), "good"); !errors.Is(err, m2m.ErrUnauthenticated) {
+	if _, err := NewAssertions(p, p).Prove(t.Context(), "good", always); !errors.Is(err, m2m.ErrUnauthenticated) {
 		t.Errorf("a machine without a key: %v", err)
 	}
 }
@@ -92,13 +117,13 @@ func TestAssertionsWaitForATurnAndNotForLong(t *testing.T) {
 		ended := make(chan error)
 		for range maxProofs {
 			go func() {
-				_, err := s.Prove(t.Context(), "bad")
+				_, err := s.Prove(t.Context(), "bad", always)
 				ended <- err
 			}()
 		}
 		synctest.Wait()
 		began := time.Now()
-		if _, err := s.Prove(t.Context(), "good"); !errors.Is(err, m2m.ErrBusy) || time.Since(began) != maxProofWait {
+		if _, err := s.Prove(t.Context(), "good", always); !errors.Is(err, m2m.ErrBusy) || time.Since(began) != maxProofWait {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 		if len(p.inside) != maxProofs {
@@ -110,7 +135,7 @@ func TestAssertionsWaitForATurnAndNotForLong(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, err := s.Prove(t.Context(), "good"); err != nil {
+		if _, err := s.Prove(t.Context(), "good", always); err != nil {
 			t.Errorf("with room again: %v", err)
 		}
 	})

@@ -16,6 +16,7 @@ func assertionPromises(t *testing.T, open OpenHot) {
 	t.Run("AnAssertionProvesItsMachineAsItIsNow", func(t *testing.T) { assertionProves(t, open) })
 	t.Run("AnAssertionIsGoodOnceOnEveryReplica", func(t *testing.T) { assertionIsGoodOnce(t, open) })
 	t.Run("OfConcurrentUsesOfAnAssertionOneSucceeds", func(t *testing.T) { oneUseOfMany(t, open) })
+	t.Run("AnAssertionMeetsADeletion", func(t *testing.T) { assertionMeetsDeletion(t, open) })
 	t.Run("NoAssertionOutlivesItsKeyOrItsMachine", func(t *testing.T) { assertionDiesWithItsKey(t, open) })
 	t.Run("AForgottenUseIsNeverGoodAgain", func(t *testing.T) { forgottenIsDead(t, open) })
 }
@@ -49,10 +50,11 @@ func assertionProves(t *testing.T, open OpenHot) {
 	a := w.keyed(b, dead)
 	w.setKey(dead, clientKey)
 	w.remove(dead)
-	jwk, err := w.PublicJWK(t.Context(), a)
-	if err != nil || string(jwk) != clientKey {
-		t.Fatalf("%s, %v", jwk, err)
+	key, err := w.AssertionKey(t.Context(), a)
+	if err != nil || string(key.JWK) != clientKey {
+		t.Fatalf("%s, %v", key.JWK, err)
 	}
+	jwk := key.JWK
 	proven, err := w.UseAssertion(t.Context(), w.assertion(a, 60), jwk)
 	must(t, err)
 	if proven.Machine.ID != a || proven.Machine.DefaultFormat != m2m.Opaque {
@@ -69,8 +71,11 @@ func assertionProves(t *testing.T, open OpenHot) {
 	if proven, err = w.UseAssertion(t.Context(), w.assertion(a, 60), jwk); err != nil || proven.Current != next {
 		t.Errorf("not the current secret: %v", err)
 	}
+	if key, err = w.AssertionKey(t.Context(), a); err != nil || key.Current != next {
+		t.Errorf("not the key's current secret: %v", err)
+	}
 	for what, id := range map[string]m2m.MachineID{"without a key": b, "deleted": dead, "unknown": newMachineID(), "no id": "\x00"} {
-		_, err := w.PublicJWK(t.Context(), id)
+		_, err := w.AssertionKey(t.Context(), id)
 		wants(t, what, err, m2m.ErrRefused)
 	}
 }
@@ -152,6 +157,33 @@ func assertionDiesWithItsKey(t *testing.T, open OpenHot) {
 	wants(t, "unknown", err, m2m.ErrRefused)
 	if n := w.Int("SELECT count(*) FROM client_assertions"); n != 1 {
 		t.Errorf("%d uses written down", n)
+	}
+}
+
+// R16: whoever is deleted in the middle of it is refused, like whoever was deleted before.
+func assertionMeetsDeletion(t *testing.T, open OpenHot) {
+	t.Helper()
+	w := newWorld(t, open, m2m.Live)
+	for range 30 {
+		a := w.keyed()
+		begin := make(chan struct{})
+		var both sync.WaitGroup
+		for range 4 {
+			used := w.assertion(a, 60)
+			both.Go(func() {
+				<-begin
+				if _, err := w.UseAssertion(t.Context(), used, []byte(clientKey)); err != nil {
+					wants(t, "while it is deleted", err, m2m.ErrRefused)
+				}
+			})
+		}
+		both.Go(func() {
+			<-begin
+			w.remove(a)
+			w.Exec("DELETE FROM machine_secrets WHERE machine_id = ?", string(a))
+		})
+		close(begin)
+		both.Wait()
 	}
 }
 
