@@ -12,8 +12,6 @@ import (
 	"github.com/dualmint/dualmint/internal/secret"
 )
 
-// R61: no token, secret, cookie, key, Authorization header or body in any log at any level, errors and panics included.
-// R62: one request is one line, whatever it holds.
 // A verification's caller is proven where the log does not see it; that is not the same as nobody.
 func TestLogDoesNotCallAPresentedCredentialUnknown(t *testing.T) {
 	w := newWorld(t)
@@ -24,6 +22,21 @@ func TestLogDoesNotCallAPresentedCredentialUnknown(t *testing.T) {
 	}
 }
 
+// What the answer does not tell a stranger (R17), the log tells the operator, wherever the proxy asks.
+func TestLogTellsOfAProxyThatDoesNotSayForWhomItAsks(t *testing.T) {
+	for _, path := range []string{"/v1/forward_auth", "/v1/forward_auth/", "/v1/forward_auth/orders/7"} {
+		w := newWorld(t)
+		wantStatus(t, w.call("GET", path, goodToken, ""), 401)
+		wantStatus(t, w.call("GET", path, goodToken, "", forReceiver("x")), 401)
+		wantStatus(t, w.call("GET", path, deadToken, "", forReceiver(secretB.Reveal())), 401)
+		if log := w.log.String(); strings.Count(log, "must send "+receiverHeader) != 1 || strings.Count(log, receiverHeader+" is no machine secret") != 1 {
+			t.Errorf("%s: %s", path, log)
+		}
+	}
+}
+
+// R61: no token, secret, cookie, key, Authorization header or body in any log at any level, errors and panics included.
+// R62: one request is one line, whatever it holds.
 func TestLogsHoldNoSecretAndOneLineARequest(t *testing.T) {
 	text := func(d *Deps, w *safeBuffer) {
 		d.Logger = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug - 8, AddSource: true}))

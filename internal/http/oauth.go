@@ -20,10 +20,14 @@ func (a *api) oauthRoutes(e *gin.Engine) {
 	for _, path := range forwardAuthPaths() {
 		e.Any(path, a.do(oauth, a.forwardAuth))
 	}
-	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
+	for _, path := range []string{metadataPath, metadataPath + "/*issuer", "/.well-known/openid-configuration"} {
 		e.GET(path, a.do(area{}, a.oauthMetadata))
+		e.HEAD(path, a.do(area{}, a.oauthMetadata))
 	}
 }
+
+// metadataPath is where metadata is, before the path of an issuer that has one (RFC 8414 section 3.1).
+const metadataPath = "/.well-known/oauth-authorization-server"
 
 const clientCredentials = "client_credentials"
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	jwtmode "github.com/dualmint/dualmint/internal/jwt"
 )
@@ -31,8 +32,15 @@ type metadata struct {
 	Documentation            string   `json:"service_documentation"`
 }
 
-// oauthMetadata is served at both well-known addresses.
+// oauthMetadata is served at both well-known addresses. OpenID Connect Discovery section 4 puts its own behind the path of an issuer, which
+// whatever stands before this server takes off; RFC 8414 section 3.1 puts its own before it.
 func (a *api) oauthMetadata(x *exchange) error {
+	if path := x.c.Param("issuer"); path != "" {
+		issuer, err := url.Parse(a.Issuer)
+		if err != nil || issuer.EscapedPath() != path {
+			return errNoRoute
+		}
+	}
 	ways, algorithms := []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}, jwtmode.AssertionAlgorithms()
 	body, err := json.Marshal(metadata{
 		Issuer:        a.Issuer,

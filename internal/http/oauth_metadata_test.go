@@ -55,7 +55,22 @@ func TestRFC8414Section2TheMetadataIsTrueAtBothAddresses(t *testing.T) {
 			t.Errorf("grants %v", grants)
 		}
 	}
+	if r := w.call(http.MethodHead, "/.well-known/oauth-authorization-server", "", ""); r.Code != 200 {
+		t.Errorf("HEAD: %d", r.Code)
+	}
 	if r := w.call(http.MethodPost, "/.well-known/oauth-authorization-server", "", ""); r.Code != 405 {
 		t.Errorf("POST: %d", r.Code)
+	}
+}
+
+func TestRFC8414Section3_1TheMetadataIsBeforeThePathOfTheIssuer(t *testing.T) {
+	for issuer, want := range map[string]int{"https://example.com": 404, "https://example.com/auth": 200, "https://example.com/auth/x": 404, "https://example.com/aut": 404} {
+		w := newWorld(t, func(d *Deps) { d.Issuer = issuer })
+		if r := w.call("GET", "/.well-known/oauth-authorization-server/auth", "", ""); r.Code != want {
+			t.Errorf("%s: %d, want %d", issuer, r.Code, want)
+		}
+		if r := w.call("GET", "/.well-known/oauth-authorization-server/", "", ""); r.Code != 404 {
+			t.Errorf("%s: nobody's path: %d", issuer, r.Code)
+		}
 	}
 }

@@ -126,8 +126,11 @@ func (a *api) appendIntrospection(b []byte, r *m2m.Record) []byte {
 		}
 		b = append(append(append(b, '"'), id...), '"')
 	}
-	b = append(append(b, `],"scope":"`...), r.Scopes.String()...)
-	b = append(append(b, `","jti":"`...), r.ID...)
+	b = append(b, ']')
+	if len(r.Scopes) > 0 { // RFC 6749 section 3.3 has no empty scope
+		b = append(append(append(b, `,"scope":"`...), r.Scopes.String()...), '"')
+	}
+	b = append(append(b, `,"jti":"`...), r.ID...)
 	b = strconv.AppendInt(append(b, `","iat":`...), r.IssuedAt.Unix(), 10)
 	b = strconv.AppendInt(append(b, `,"nbf":`...), r.IssuedAt.Unix(), 10)
 	if !r.ExpiresAt.IsZero() {

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -77,5 +79,14 @@ func TestOAuthInTroubleNeverSaysActiveOrRevoked(t *testing.T) {
 		for _, path := range []string{"/oauth2/introspect", "/oauth2/revoke"} {
 			wantOAuth(t, w.post(path, aboutToken(goodToken), basic(idB, secretB)), 503, "temporarily_unavailable")
 		}
+	}
+}
+
+// RFC 6749 section 3.3 has no empty scope, and RFC 7662 section 2.2 requires none.
+func TestRFC7662Section2_2ATokenForNobodyHasNoScope(t *testing.T) {
+	w := newWorld(t)
+	w.tokens.record.Scopes = nil
+	if got := w.post("/oauth2/introspect", aboutToken(goodToken), basic(idB, secretB)).Body.String(); !strings.Contains(got, `"aud":[],"jti"`) || !json.Valid([]byte(got)) {
+		t.Error(got)
 	}
 }

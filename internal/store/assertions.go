@@ -16,7 +16,7 @@ func (d *DB) AssertionKey(ctx context.Context, id m2m.MachineID) (machines.Asser
 		PublicJWK string
 		Hash      []byte
 	}
-	err := d.gorm.WithContext(ctx).Raw(assertionKeySQL, storable(string(id))).Scan(&found).Error
+	err := d.gorm.WithContext(ctx).Raw(assertionKeySQL, storable(string(id))).Find(&found).Error
 	if err != nil {
 		return machines.AssertionKey{}, outward("find a public key", err)
 	}
