@@ -16,10 +16,10 @@ before(async () => {
   const { context, page, faults } = await operator({ viewport: { width: 1440, height: 900 } });
   for (const colorScheme of ['light', 'dark']) { // as long as there is nothing yet
     await page.emulateMedia({ colorScheme });
-    await look(page, '/dashboard/machines', `machines-empty-1440-${colorScheme}`);
-    await look(page, '/dashboard', `overview-empty-1440-${colorScheme}`);
-    await look(page, '/dashboard/graph', `graph-empty-1440-${colorScheme}`);
-    await look(page, '/dashboard/usage', `usage-empty-1440-${colorScheme}`);
+    for (const [name, place] of Object.entries({ machines: '/dashboard/machines', overview: '/dashboard', graph: '/dashboard/graph', usage: '/dashboard/usage' })) {
+      await weigh(page, place, name);
+      await look(page, `${name}-empty-1440-${colorScheme}`);
+    }
   }
   const { token } = await tidy(); // two pictures for the README
   for (const [name, place, colorScheme] of [['machines', p => p.goto('/dashboard/machines?order=name'), 'light'], ['inspector', inspected(token), 'dark']]) {
@@ -33,22 +33,26 @@ before(async () => {
   furniture = await furnish();
 });
 
-async function look(page, place, name) {
+// weigh goes to a place, and fails if a document on the way is heavy.
+async function weigh(page, place, name) {
   const sizes = [];
-  const weigh = async r => { if (r.request().resourceType() === 'document') sizes.push((await r.body().catch(() => '')).length); };
-  page.on('response', weigh);
+  const note = async r => { if (r.request().resourceType() === 'document') sizes.push((await r.body().catch(() => '')).length); };
+  page.on('response', note);
   await (typeof place === 'string' ? page.goto(place) : place(page));
   await page.waitForLoadState('load');
-  page.off('response', weigh);
-  await page.screenshot({ path: `${pictures}${name}.png`, fullPage: true });
+  page.off('response', note);
+  for (const size of sizes) assert.ok(size < 100_000, `${name} has ${size} bytes`);
+  await page.evaluate(axe); // as a developer's tools would: the page's own policy does not let it load anything
+}
 
+// look pictures the page that is there, and fails if it is too wide or if axe finds something.
+async function look(page, name) {
+  await page.screenshot({ path: `${pictures}${name}.png`, fullPage: true });
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(wider <= 0, `${name} is ${wider} pixels wider than the screen`);
-  await page.evaluate(axe); // as a developer's tools would: the page's own policy does not let it load anything
   const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
   const found = violations.map(v => `${v.id}: ${v.help}: ${v.nodes.map(n => n.target.join(' ')).join(', ')}`);
   assert.deepEqual(found, [], name);
-  for (const size of sizes) assert.ok(size < 100_000, `${name} has ${size} bytes`);
 }
 
 test('tables fit their sheet at every width, and leave room for names', async () => {
@@ -68,20 +72,23 @@ test('tables fit their sheet at every width, and leave room for names', async ()
   await context.close();
 });
 
-for (const colorScheme of ['light', 'dark']) {
-  for (const width of [390, 1440]) {
-    test(`every page is in order, ${colorScheme}, ${width} pixels wide`, async t => {
-      const options = { colorScheme, viewport: { width, height: width === 390 ? 844 : 900 } };
-      for (const [open, list] of [[visit, signedOut], [operator, places(furniture)]]) {
-        const { context, page, faults } = await open(options);
-        for (const [name, place] of Object.entries(list)) {
-          await t.test(name, async () => {
-            await look(page, place, `${name}-${width}-${colorScheme}`);
-            assert.deepEqual(faults.splice(0), []);
-          });
+const looks = ['light', 'dark'].flatMap(colorScheme => [390, 1440].map(width => ({ colorScheme, width })));
+
+test('every page is in order, light and dark, on a phone and on a wide screen', async t => {
+  for (const [open, list] of [[visit, signedOut], [operator, places(furniture)]]) {
+    const { context, page, faults } = await open();
+    for (const [name, place] of Object.entries(list)) {
+      await t.test(name, async () => {
+        await page.setViewportSize({ width: 390, height: 844 }); // where there is least room to click
+        await weigh(page, place, name);
+        for (const { colorScheme, width } of looks) {
+          await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' }); // colours change at once
+          await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
+          await look(page, `${name}-${width}-${colorScheme}`);
         }
-        await context.close();
-      }
-    });
+        assert.deepEqual(faults.splice(0), []);
+      });
+    }
+    await context.close();
   }
-}
+});
