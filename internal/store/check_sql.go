@@ -3,11 +3,13 @@ package store
 // The statements of the hot path. Each costs a few index probes per question.
 
 // checkPostgresSQL is the hot path on PostgreSQL: authenticate, look up, judge and bill a whole batch in one statement, hence in one
-// snapshot, one round trip and one commit.
+// snapshot, one round trip and one commit. What holds of a question alone is judged where its token is found; what holds of a caller and the
+// machine of a token, and what is billed, once for each such pair. So there are two kinds of rows in the answer: pairs, with the
+// questions that are good, and what was found for each question, good or not.
 //
 // Indexes: machine_secrets (primary key), tokens (hash; primary key for JWTs), machines, machine_scopes, signing_keys, writers, usage
 // (primary keys). Every table is reached through LATERAL ... LIMIT or an EXISTS fenced by OFFSET 0: that leaves the planner nothing but
-// one index probe per question, whatever its statistics say.
+// one index probe per question or pair, whatever its statistics say. generate_series makes it expect many questions, and so group by hashing.
 //
 // Guarantees. A statement that begins after a revoke, a deletion, a rotation or a removed scope was committed sees it. Only what is
 // answered as good is billed, once per time it was asked, in this commit; a writer whose epoch was raised bills and confirms nothing
@@ -30,10 +32,10 @@ WITH clock AS MATERIALIZED (
           AND EXISTS (SELECT 1 FROM machines m WHERE m.id = s.machine_id AND m.deleted_at IS NULL OFFSET 0)
         LIMIT 1
     ) s ON true
-), answer AS MATERIALIZED (
+), found AS MATERIALIZED (
     SELECT q.n, q.times, coalesce(c.machine_id, '') AS receiver, clock.now, t.*
-    FROM unnest($2::int[], $3::bytea[], $4::text[], $5::text[], $6::bigint[]) WITH ORDINALITY
-         AS q (caller, hash, id, kid, times, n)
+    FROM ROWS FROM (unnest($2::int[]), unnest($3::bytea[]), unnest($4::text[]), unnest($5::text[]), unnest($6::bigint[]),
+                    generate_series(1::bigint, cardinality($2::int[]))) AS q (caller, hash, id, kid, times, n)
     CROSS JOIN clock
     JOIN caller c ON c.n = q.caller AND (c.operator OR c.machine_id IS NOT NULL)
     LEFT JOIN LATERAL (
@@ -46,26 +48,31 @@ WITH clock AS MATERIALIZED (
                 SELECT 1 FROM signing_keys k WHERE k.kid = t.key_id AND k.state IN ('active', 'retiring') OFFSET 0)
         ) t
         WHERE t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > clock.now)
-          AND EXISTS (SELECT 1 FROM machines m WHERE m.id = t.machine_id AND m.deleted_at IS NULL OFFSET 0)
-          AND (c.operator OR strpos(t.scopes, c.machine_id) > 0 AND CASE $7::text
-               WHEN 'snapshot' THEN true
-               WHEN 'live' THEN EXISTS (
-                   SELECT 1 FROM machine_scopes s WHERE s.from_id = t.machine_id AND s.to_id = c.machine_id OFFSET 0)
-               ELSE false END)
+          AND (c.operator OR strpos(t.scopes, c.machine_id) > 0)
         LIMIT 1
     ) t ON true
+), pair AS MATERIALIZED (
+    SELECT p.* FROM (
+        SELECT now, receiver, machine_id, format, array_agg(n) AS good, sum(times) AS times,
+               array_agg(id) FILTER (WHERE last_used_at IS NULL OR last_used_at <= now - 60000) AS due
+        FROM found WHERE id IS NOT NULL GROUP BY now, receiver, machine_id, format
+    ) p
+    WHERE EXISTS (SELECT 1 FROM machines m WHERE m.id = p.machine_id AND m.deleted_at IS NULL OFFSET 0)
+      AND (p.receiver = '' OR CASE $7::text
+           WHEN 'snapshot' THEN true
+           WHEN 'live' THEN EXISTS (
+               SELECT 1 FROM machine_scopes s WHERE s.from_id = p.machine_id AND s.to_id = p.receiver OFFSET 0)
+           ELSE false END)
 ), mine AS (
-    UPDATE writers SET seq = $10 WHERE id = $8 AND epoch = $9 AND EXISTS (SELECT 1 FROM answer WHERE id IS NOT NULL)
+    UPDATE writers SET seq = $10 WHERE id = $8 AND epoch = $9 AND EXISTS (SELECT 1 FROM pair)
     RETURNING id
 ), billed AS (
     INSERT INTO usage AS u (hour, machine_id, receiver_id, operation, format, writer, count)
-    SELECT a.now - a.now % 3600000, a.machine_id, a.receiver, 'verify', a.format, mine.id, sum(a.times)
-    FROM answer a CROSS JOIN mine WHERE a.id IS NOT NULL
-    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+    SELECT p.now - p.now % 3600000, p.machine_id, p.receiver, 'verify', p.format, mine.id, p.times
+    FROM pair p CROSS JOIN mine ORDER BY p.machine_id, p.receiver, p.format
     ON CONFLICT (hour, machine_id, receiver_id, operation, format, writer) DO UPDATE SET count = u.count + excluded.count
 ), due AS MATERIALIZED (
-    SELECT DISTINCT a.id, a.now FROM answer a CROSS JOIN mine
-    WHERE a.id IS NOT NULL AND (a.last_used_at IS NULL OR a.last_used_at <= a.now - 60000)
+    SELECT DISTINCT unnest(p.due) AS id, p.now FROM pair p CROSS JOIN mine WHERE p.due IS NOT NULL
 ), held AS MATERIALIZED (
     SELECT t.id, d.now FROM due d CROSS JOIN LATERAL (
         SELECT t.id FROM tokens t
@@ -75,15 +82,18 @@ WITH clock AS MATERIALIZED (
 ), used AS (
     UPDATE tokens t SET last_used_at = h.now, updated_at = h.now FROM held h WHERE t.id = h.id
 )
-SELECT a.n, mine.id IS NOT NULL, a.now, ` + answerColumns + `
-FROM answer a LEFT JOIN mine ON true`
+SELECT p.good, mine.id IS NOT NULL, NULL::bigint, p.now, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM pair p LEFT JOIN mine ON true
+UNION ALL
+SELECT NULL, NULL, f.n, f.now, ` + answerColumns + `
+FROM found f`
 
 // hotColumns are the columns of a token that a verdict needs; the sealed form of a reusable token is not among them.
 const hotColumns = `t.id, t.format, t.machine_id, t.scopes, t.claims, t.key_id, t.issued_at, t.expires_at, t.created_at,
                 t.updated_at, t.last_used_at`
 
-const answerColumns = `a.id, a.format, a.machine_id, a.scopes, a.claims, a.key_id, a.issued_at, a.expires_at, a.created_at,
-       a.updated_at, a.last_used_at`
+const answerColumns = `f.id, f.format, f.machine_id, f.scopes, f.claims, f.key_id, f.issued_at, f.expires_at, f.created_at,
+       f.updated_at, f.last_used_at`
 
 // checkSQLiteSQL authenticates, looks up and judges a whole batch. The same judgement stands in checkPostgresSQL.
 //

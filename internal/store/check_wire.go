@@ -13,18 +13,31 @@ import (
 // scanning does and two allocations less per column.
 var wireFormat = pgx.QueryResultFormats{pgx.BinaryFormatCode} //nolint:gochecknoglobals // a constant of a library's type
 
-// readVerdicts reads the answer as it stands on the wire. stale: something was good and nothing was billed.
+// readVerdicts reads the answer as it stands on the wire: rows of pairs, and rows of questions that somebody asked. stale: something was
+// good and nothing was billed.
 func readVerdicts(rows pgx.Rows, found []finding) (stale bool, err error) {
+	good := make([]bool, len(found))
 	for rows.Next() {
 		v := wireRow{values: rows.RawValues()}
-		n, billed, now := v.number(), v.truth(), v.number()
+		if some := v.next(0); some != nil {
+			if !mark(good, some) {
+				return false, errUnreadable
+			}
+			stale = !v.truth() || stale
+			if v.failed {
+				return false, errUnreadable
+			}
+			continue
+		}
+		v.next(0)
+		n, now := v.number(), v.number()
 		if v.failed || n < 1 || n > int64(len(found)) {
 			return false, fmt.Errorf("answer to question %d of %d", n, len(found))
 		}
 		f := &found[n-1]
 		f.known = true
-		row, good := v.token()
-		if !good {
+		row, there := v.token()
+		if !there {
 			continue
 		}
 		if v.failed {
@@ -32,12 +45,32 @@ func readVerdicts(rows pgx.Rows, found []finding) (stale bool, err error) {
 		}
 		row.touch(now)
 		f.read(&row, now)
-		stale = stale || !billed
+	}
+	for i := range found {
+		if !good[i] {
+			found[i].record, found[i].unread = nil, nil
+		}
 	}
 	return stale, nil
 }
 
-// token reads answerColumns. A refused one has none.
+// mark reads a bigint[] without NULLs, in PostgreSQL's binary form, and marks the questions that it names. false: it is none.
+func mark(questions []bool, array []byte) bool {
+	const head, each = 20, 4 + 8 // dimensions, NULLs, type, length, lower bound; then the size and the number of each
+	if len(array) < head || (len(array)-head)%each != 0 {
+		return false
+	}
+	for b := array[head:]; len(b) > 0; b = b[each:] {
+		n := binary.BigEndian.Uint64(b[4:each])
+		if n < 1 || n > uint64(len(questions)) {
+			return false
+		}
+		questions[n-1] = true
+	}
+	return true
+}
+
+// token reads answerColumns. Of one that was not found there are none.
 func (v *wireRow) token() (r tokenRow, ok bool) {
 	if r.ID, ok = v.text(); !ok {
 		return tokenRow{}, false
