@@ -8,11 +8,13 @@ export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
 TAGS := -tags nomsgpack
 # What git calls this commit; nothing where there is no git.
 VERSION = $(shell git describe --always --tags --dirty 2>/dev/null)
+# What the compiler is told about where the server spends its time: "make profile" measures it, and what is tested does without.
+PROFILE = cmd/dualmint/cpu.pgo
 # The race detector watches everything but the black-box suites, which drive a binary of their own. It makes the embedded database
 # ten times slower, so under it the store meets a quarter of the random worlds that it meets without.
 UNITS = $(shell go list ./... | grep -v -e /test/ -e /internal/store$$)
 
-.PHONY: help run build test test-store test-black-box faults lint bench bench-micro soak clean
+.PHONY: help run build test test-store test-black-box faults lint bench bench-micro profile soak clean
 
 help: ## list the targets
 	@awk -F ":.*## " "/^[a-z-]+:.*## / { printf \"make %-11s %s\\n\", \$$1, \$$2 }" $(MAKEFILE_LIST)
@@ -22,8 +24,9 @@ run: build ## build, start a server on the embedded database, show the demo, go 
 
 build: ## build ./bin/dualmint
 	@test -e bin/dualmint || echo "Building. The first time this downloads and compiles everything, which takes a while."
-	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags "-s -w -X main.described=$(VERSION)" -o bin/dualmint ./cmd/dualmint
+	CGO_ENABLED=0 go build $(TAGS) -pgo=$(PROFILE) -trimpath -ldflags "-s -w -X main.described=$(VERSION)" -o bin/dualmint ./cmd/dualmint
 
+test faults: PROFILE = off
 test: build ## run every test; installs what they need
 	scripts/ensure-tools.sh
 	scripts/ensure-postgres.sh
@@ -60,6 +63,11 @@ soak: ## watch the server's memory under ten minutes of load
 
 bench-micro: ## measure the pieces
 	go test $(TAGS) -run "^$$" -bench . -benchmem $(UNITS) ./internal/store
+
+profile: ## measure anew what the compiler is told about the server under load
+	scripts/ensure-postgres.sh
+	go run $(TAGS) ./test/bench -profile .cache/profiles
+	go tool pprof -proto .cache/profiles/cpu-*.pprof > $(PROFILE)
 
 clean: ## remove what was built; databases under ./data stay
 	rm -rf bin .cache test/sdk/node_modules test/browser/node_modules test/browser/screenshots

@@ -52,8 +52,14 @@ func build(ctx context.Context, dir string) (string, error) {
 	if made := os.Getenv("DUALMINT_TEST_BINARY"); made != "" {
 		return made, nil
 	}
+	const module = "github.com/dualmint/dualmint"
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
 	path := filepath.Join(dir, "dualmint")
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "nomsgpack", "-trimpath", "-o", path, "github.com/dualmint/dualmint/cmd/dualmint") //nolint:gosec // G204: our own program
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "nomsgpack", "-pgo=cmd/dualmint/cpu.pgo", "-trimpath", "-o", path, module+"/cmd/dualmint") //nolint:gosec // G204: our own program
+	cmd.Dir = strings.TrimSpace(string(root))
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/dualmint/dualmint/internal/m2m"
 )
 
 // profile writes what the server does under load: where its time goes, and what it allocates.
@@ -29,18 +31,23 @@ func profile(ctx context.Context, o options, progress io.Writer) (err error) {
 		return err
 	}
 	const seconds = 8
-	requests := a.postgres.verifications(o.busy)
-	for _, conns := range []int{64, 256} {
-		l := load{addr: a.servers[grouped].addr, conns: conns, status: "200", requests: requests}
+	verifications := a.postgres.verifications(o.busy)
+	for name, l := range map[string]load{
+		"64":    {conns: 64, status: "200", requests: verifications},
+		"256":   {conns: 256, status: "200", requests: verifications},
+		"batch": {conns: 8, status: "200", requests: a.postgres.batches(100, 100)},
+		"jwt":   {conns: 64, status: "201", requests: a.postgres.creations(m2m.JWT)},
+	} {
+		l.addr = a.servers[grouped].addr
 		loaded := make(chan error, 1)
 		go func() {
 			r, err := l.run(ctx, time.Second, (seconds+2)*time.Second)
-			_, _ = fmt.Fprintf(progress, "%d connections: %s\n", conns, r)
+			_, _ = fmt.Fprintf(progress, "%s: %s\n", name, r)
 			loaded <- err
 		}()
 		for file, path := range map[string]string{
-			fmt.Sprintf("cpu-%d.pprof", conns):    fmt.Sprintf("profile?seconds=%d", seconds),
-			fmt.Sprintf("allocs-%d.pprof", conns): fmt.Sprintf("allocs?seconds=%d", seconds),
+			fmt.Sprintf("cpu-%s.pprof", name):    fmt.Sprintf("profile?seconds=%d", seconds),
+			fmt.Sprintf("allocs-%s.pprof", name): fmt.Sprintf("allocs?seconds=%d", seconds),
 		} {
 			if err := fetch(ctx, "http://"+debug+"/debug/pprof/"+path, filepath.Join(o.profile, file)); err != nil {
 				return errors.Join(err, <-loaded)
