@@ -54,12 +54,16 @@ func (k *keySet) fetch(ctx context.Context, held *keys) (*keys, error) {
 	return &keys{byID: byID, etag: resp.Header.Get("ETag"), at: now, freshIn: freshFor(resp.Header)}, nil
 }
 
-// freshFor reads max-age (RFC 9111 section 5.2.2.1), within bounds.
+// freshFor reads max-age, less what a cache on the way has used up of it (RFC 9111 sections 5.2.2.1 and 5.1), within bounds.
 func freshFor(h http.Header) time.Duration {
 	for directive := range strings.SplitSeq(h.Get("Cache-Control"), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
 		if seconds, err := strconv.Atoi(value); strings.EqualFold(name, "max-age") && err == nil {
-			return min(max(time.Duration(seconds)*time.Second, minFresh), maxFresh)
+			age, err := strconv.Atoi(h.Get("Age"))
+			if err != nil || age < 0 {
+				age = 0
+			}
+			return min(max(time.Duration(seconds-min(age, seconds))*time.Second, minFresh), maxFresh)
 		}
 	}
 	return minFresh
