@@ -27,7 +27,8 @@ type exchange struct {
 	address netip.Addr
 	kind    m2m.ActorKind // who called, once that is known
 	machine m2m.MachineID
-	cause   error // of a 5xx
+	cause   error  // of a 5xx
+	reason  string // of a refusal, for the operator: the answer does not tell it (R17)
 
 	unproven    secret.Text      // a credential that nobody has looked up yet
 	machineOnly bool             // the instance key is nobody here

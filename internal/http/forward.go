@@ -19,22 +19,31 @@ const receiverHeader = "Dualmint-Machine-Secret"
 func forwardAuthPaths() []string { return []string{"/v1/forward_auth", "/v1/forward_auth/*request"} }
 
 // forwardAuth is verify for reverse proxies: the bearer of the request that came to the proxy, and the secret of the receiver behind it.
-// Whatever is wrong with either is one answer (R17). It is billed as a verification is.
+// Whatever is wrong with either is one answer (R17); what is wrong with the proxy, the log tells the operator. It is billed as a verification is.
 func (a *api) forwardAuth(x *exchange) error {
 	refused := &oauthError{status: http.StatusUnauthorized, code: codeInvalidToken, description: "the request has no token that is good here"}
 	in := x.c.Request.Header
 	receiver, bearer := in[receiverHeader], in["Authorization"]
-	if len(receiver) != 1 || !secret.WellFormed(secret.MachineSecret, receiver[0]) {
+	switch {
+	case len(receiver) != 1:
+		x.reason = "the proxy must send " + receiverHeader + " once"
+		return refused
+	case !secret.WellFormed(secret.MachineSecret, receiver[0]):
+		x.reason = receiverHeader + " is no machine secret"
 		return refused
 	}
 	if len(bearer) != 1 || len(bearer[0]) <= len(bearerScheme) || !strings.EqualFold(bearer[0][:len(bearerScheme)], bearerScheme) {
 		return refused
 	}
 	credential := secret.Text(receiver[0])
+	x.unproven = credential
 	if err := a.limits.credential(credential, x.start); err != nil {
 		return err
 	}
 	record, err := a.Tokens.Verify(x.ctx(), credential, secret.Text(bearer[0][len(bearerScheme):]))
+	if errors.Is(err, m2m.ErrUnauthenticated) {
+		x.reason = receiverHeader + " is the secret of no living machine"
+	}
 	switch {
 	case (errors.Is(err, m2m.ErrRefused) || errors.Is(err, m2m.ErrUnauthenticated)) && !doubtful(err):
 		return refused

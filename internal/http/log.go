@@ -7,10 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
-
-	"github.com/dualmint/dualmint/internal/secret"
 )
 
 // finish is deferred. A panic is answered with a 500 that says nothing; when an answer had begun already, the connection is cut, so
@@ -58,8 +55,8 @@ func (a *api) log(x *exchange) {
 		slog.String("caller", callerName(x)),
 		slog.String("machine_id", string(x.machine)),
 		slog.String("address", x.addressText()))
-	if why := proxyFault(x); why != "" {
-		attrs = append(attrs, slog.String("reason", why))
+	if x.reason != "" {
+		attrs = append(attrs, slog.String("reason", x.reason))
 	}
 	if x.cause != nil {
 		attrs = append(attrs, slog.String("error", scrub(x.cause.Error())))
@@ -84,22 +81,6 @@ func callerName(x *exchange) string {
 		return "unproven"
 	default:
 		return "unknown"
-	}
-}
-
-// proxyFault tells the operator of a reverse proxy what the answer does not (R17): that the proxy does not say for whom it asks.
-func proxyFault(x *exchange) string {
-	if !slices.Contains(forwardAuthPaths(), x.c.FullPath()) || x.c.Writer.Status() != http.StatusUnauthorized {
-		return ""
-	}
-	receiver := x.c.Request.Header[receiverHeader]
-	switch {
-	case len(receiver) != 1:
-		return "the proxy must send " + receiverHeader + " once"
-	case !secret.WellFormed(secret.MachineSecret, receiver[0]):
-		return receiverHeader + " is no machine secret"
-	default:
-		return ""
 	}
 }
 

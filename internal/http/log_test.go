@@ -29,7 +29,9 @@ func TestLogTellsOfAProxyThatDoesNotSayForWhomItAsks(t *testing.T) {
 		wantStatus(t, w.call("GET", path, goodToken, ""), 401)
 		wantStatus(t, w.call("GET", path, goodToken, "", forReceiver("x")), 401)
 		wantStatus(t, w.call("GET", path, deadToken, "", forReceiver(secretB.Reveal())), 401)
-		if log := w.log.String(); strings.Count(log, "must send "+receiverHeader) != 1 || strings.Count(log, receiverHeader+" is no machine secret") != 1 {
+		wantStatus(t, w.call("GET", path, goodToken, "", forReceiver(secret.New(secret.MachineSecret).Reveal())), 401)
+		if log := w.log.String(); strings.Count(log, "must send "+receiverHeader) != 1 || strings.Count(log, receiverHeader+" is no machine secret") != 1 ||
+			strings.Count(log, receiverHeader+" is the secret of no living machine") != 1 || strings.Count(log, `"reason"`) != 3 {
 			t.Errorf("%s: %s", path, log)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/machines"
 	"github.com/dualmint/dualmint/internal/secret"
 	"github.com/dualmint/dualmint/internal/tokens"
 )
@@ -24,17 +25,22 @@ func (a *api) assertedClient(x *exchange, f form) (oauthClient, error) {
 	case assertion == "" || kind == "":
 		return oauthClient{}, invalidRequest("client_assertion and client_assertion_type belong together")
 	case kind != jwtBearer:
+		x.reason = "client_assertion_type is not " + jwtBearer
 		return oauthClient{}, m2m.ErrUnauthenticated
 	}
 	if err := a.limits.credential(secret.Text(assertion), x.start); err != nil {
 		return oauthClient{}, err
 	}
 	proven, err := a.Assertions.Prove(x.ctx(), secret.Text(assertion), func(current secret.Hash) error { return a.limits.holder(current, x.start) })
+	if refusal, ok := errors.AsType[*machines.AssertionError](err); ok {
+		x.reason = refusal.Error()
+	}
 	if err != nil {
 		return oauthClient{}, err
 	}
 	id := string(proven.Machine.ID)
 	if named := f.one("client_id"); named != "" && named != id { // RFC 7521 section 4.2
+		x.reason = "client_id is not the machine that signed the assertion"
 		return oauthClient{}, m2m.ErrUnauthenticated
 	}
 	x.client, x.asserted = id, &proven

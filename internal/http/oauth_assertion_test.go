@@ -143,6 +143,23 @@ func TestAnAssertionInTroubleIsNeitherYesNorNo(t *testing.T) {
 	wantOAuth(t, w.post("/oauth2/introspect", aboutToken(goodToken)+assertion("B", 1)), 503, "temporarily_unavailable")
 }
 
+// R17: the client is told no reason, and the operator is.
+func TestTheLogTellsWhyAnAssertionIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.assertions.fail = &machines.AssertionError{Reason: "the moon"}
+	r := w.post("/oauth2/token", grant+assertion("A", 1))
+	wantOAuth(t, r, 401, "invalid_client")
+	if strings.Contains(r.Body.String(), "moon") || strings.Count(w.log.String(), `"reason":"client assertion refused: the moon"`) != 1 {
+		t.Errorf("%s %s", r.Body, w.log)
+	}
+	w.assertions.fail = nil
+	wantOAuth(t, w.post("/oauth2/token", grant+assertion("A", 2)+"&client_id="+string(idB)), 401, "invalid_client")
+	wantOAuth(t, w.post("/oauth2/token", grant+strings.Replace(assertion("A", 3), "jwt-bearer", "saml2-bearer", 1)), 401, "invalid_client")
+	if log := w.log.String(); !strings.Contains(log, "client_id is not the machine") || !strings.Contains(log, "client_assertion_type is not") {
+		t.Error(log)
+	}
+}
+
 // R57: a machine has one rate, however it authenticates; a repeated guess is one party too.
 func TestAnAssertionSharesTheRateOfItsMachine(t *testing.T) {
 	limited := func(d *Deps) { d.Limits = Limits{PerCredential: 2} }

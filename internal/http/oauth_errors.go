@@ -84,7 +84,7 @@ func (a *api) oauthErrorOf(err error) *oauthError {
 		return &oauthError{status: status, code: "invalid_request", description: why}
 	}
 	if errors.Is(err, m2m.ErrUnauthenticated) || errors.Is(err, errNoCredential) || errors.Is(err, errBearerFormat) {
-		return &oauthError{status: http.StatusUnauthorized, code: "invalid_client", description: "this call needs the credentials of a client that exists"}
+		return &oauthError{status: http.StatusUnauthorized, code: "invalid_client", description: "the client's credentials are missing or not accepted"}
 	}
 	switch status := a.answers.of(err).status; status {
 	case http.StatusServiceUnavailable:

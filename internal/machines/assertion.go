@@ -23,6 +23,43 @@ type AssertionKey struct {
 	Current secret.Hash // of its secret of this moment
 }
 
+// AssertionError is m2m.ErrUnauthenticated with the reason, which is for the operator's eyes and not for the client's (R17). It repeats
+// nothing of the assertion.
+type AssertionError struct{ Reason string }
+
+// Error tells the reason.
+func (e *AssertionError) Error() string { return "client assertion refused: " + e.Reason }
+
+// Unwrap makes it m2m.ErrUnauthenticated.
+func (*AssertionError) Unwrap() error { return m2m.ErrUnauthenticated }
+
+// reasonOf tells in words at which step an assertion was refused.
+func reasonOf(err error) string {
+	stepped, ok := errors.AsType[interface {
+		error
+		Step() string
+	}](err)
+	if !ok {
+		return "no machine of this id has a public key"
+	}
+	switch step := stepped.Step(); step {
+	case "header":
+		return "header: alg must be the registered key's (EdDSA or ES256), typ JWT if there is one, and nothing be critical"
+	case "claims":
+		return "claims: iss and sub must be the id of the machine, aud one text, exp and jti be there, and nothing but iat and nbf beside them"
+	case "issuer":
+		return "aud is not this issuer, letter by letter"
+	case "time":
+		return "it has expired, begins in the future, or ends more than 5 minutes ahead"
+	case "key":
+		return "its kid is not the registered key's"
+	case "signature":
+		return "the registered key did not sign it"
+	default:
+		return "it is no JWT: " + step
+	}
+}
+
 // AssertionReader checks what machines sign. Read asks keyOf for the public JWK of the machine that an assertion names. m2m.ErrRefused: it
 // is not good.
 type AssertionReader interface {
@@ -59,8 +96,8 @@ func NewAssertions(reader AssertionReader, store AssertionStore) *Assertions {
 	return &Assertions{reader: reader, store: store, room: make(chan struct{}, maxProofs)}
 }
 
-// Prove tells which machine made an assertion, and uses it up. m2m.ErrUnauthenticated: none did, or it was used before; never which.
-// admit is asked about a machine that signed, by the hash of its secret, before anything is written down; an error of its own leaves the
+// Prove tells which machine made an assertion, and uses it up. m2m.ErrUnauthenticated: none did, or it was used before; *AssertionError
+// tells the operator which. // admit is asked about a machine that signed, by the hash of its secret, before anything is written down; an error of its own leaves the
 // assertion unused.
 func (s *Assertions) Prove(ctx context.Context, assertion secret.Text, admit func(current secret.Hash) error) (Proven, error) {
 	leave, err := s.enter(ctx)
@@ -74,21 +111,25 @@ func (s *Assertions) Prove(ctx context.Context, assertion secret.Text, admit fun
 		key, err = s.store.AssertionKey(ctx, id)
 		return key.JWK, err
 	})
-	var proven Proven
-	if err == nil {
-		if err := admit(key.Current); err != nil {
-			return Proven{}, err
-		}
-		proven, err = s.store.UseAssertion(ctx, read, key.JWK)
+	if err != nil {
+		return Proven{}, refusedFor(err, reasonOf(err))
 	}
-	switch {
-	case err == nil:
-		return proven, nil
-	case errors.Is(err, m2m.ErrRefused) && !errors.Is(err, m2m.ErrUnavailable):
-		return Proven{}, m2m.ErrUnauthenticated
-	default:
-		return Proven{}, fmt.Errorf("check client assertion: %w", err)
+	if err := admit(key.Current); err != nil {
+		return Proven{}, err
 	}
+	proven, err := s.store.UseAssertion(ctx, read, key.JWK)
+	if err != nil {
+		return Proven{}, refusedFor(err, "it was used before, or has expired by the database's clock, or its machine has changed meanwhile")
+	}
+	return proven, nil
+}
+
+// refusedFor makes a refusal of err, unless it also says that nobody can tell now (I6).
+func refusedFor(err error, reason string) error {
+	if errors.Is(err, m2m.ErrRefused) && !errors.Is(err, m2m.ErrUnavailable) {
+		return &AssertionError{Reason: reason}
+	}
+	return fmt.Errorf("check client assertion: %w", err)
 }
 
 // enter waits for one of maxProofs places. m2m.ErrBusy: none became free in time.

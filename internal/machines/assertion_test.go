@@ -3,6 +3,7 @@ package machines
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +95,13 @@ func TestAnAssertionThatIsNotAdmittedIsNotUsed(t *testing.T) {
 	}
 }
 
+// stepError is a refusal that knows its step.
+type stepError string
+
+func (e stepError) Error() string { return string(e) }
+func (e stepError) Step() string  { return string(e) }
+func (stepError) Unwrap() error   { return m2m.ErrRefused }
+
 // I6: "cannot tell now" is no refusal, and a refusal says nothing more.
 func TestDoubtAboutAnAssertionIsNoRefusal(t *testing.T) {
 	for _, doubt := range []error{m2m.ErrUnavailable, errors.Join(m2m.ErrRefused, m2m.ErrUnavailable), errors.New("x")} {
@@ -101,6 +109,16 @@ func TestDoubtAboutAnAssertionIsNoRefusal(t *testing.T) {
 			if _, err := NewAssertions(p, p).Prove(t.Context(), "good", always); err == nil || errors.Is(err, m2m.ErrUnauthenticated) {
 				t.Errorf("%v: %v", doubt, err)
 			}
+		}
+	}
+	for step, want := range map[string]string{"": "public key", "time": "expired", "issuer": "aud", "segments": "segments"} {
+		p := &proofs{keyFails: m2m.ErrRefused}
+		if step != "" {
+			p.keyFails = stepError(step)
+		}
+		_, err := NewAssertions(p, p).Prove(t.Context(), "good", always)
+		if refusal, ok := errors.AsType[*AssertionError](err); !ok || !strings.Contains(refusal.Reason, want) {
+			t.Errorf("%q: the operator is told %v", step, err)
 		}
 	}
 	p := &proofs{keyFails: m2m.ErrRefused}
