@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -132,7 +133,14 @@ func (f *fakeMachines) ViewSecret(context.Context, m2m.Actor, string) (secret.Te
 	return aSecret, f.refuses
 }
 
-func (f *fakeMachines) RotateSecret(_ context.Context, _ m2m.Actor, _ string, overlap time.Duration) (secret.Text, error) {
+func (f *fakeMachines) CurrentSecret(context.Context, string) (string, error) {
+	return fmt.Sprint("mark", len(f.overlaps)), nil
+}
+
+func (f *fakeMachines) ReplaceSecret(ctx context.Context, _ m2m.Actor, id, mark string, overlap time.Duration) (secret.Text, error) {
+	if current, _ := f.CurrentSecret(ctx, id); mark != current {
+		return "", m2m.ErrConflict
+	}
 	f.overlaps = append(f.overlaps, overlap)
 	return aSecret, f.refuses
 }
