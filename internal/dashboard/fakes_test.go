@@ -145,15 +145,38 @@ func (f *fakeMachines) ReplaceSecret(ctx context.Context, _ m2m.Actor, id, mark 
 	return aSecret, f.refuses
 }
 
-// fakeTokens counts none.
-type fakeTokens struct{ Tokens }
+// fakeTokens has one token, or none, and counts none.
+type fakeTokens struct {
+	Tokens
+	sight       *tokens.Sight
+	refused     string // the step at which it is refused, when it is pasted
+	header      string
+	compromised []m2m.KeyID
+	revoked     int
+}
 
-func (fakeTokens) Living(context.Context, []m2m.MachineID) (map[m2m.MachineID]int, error) {
+func (*fakeTokens) Living(context.Context, []m2m.MachineID) (map[m2m.MachineID]int, error) {
 	return map[m2m.MachineID]int{}, nil
 }
 
-func (fakeTokens) Look(context.Context, string) (tokens.Sight, error) {
-	return tokens.Sight{}, m2m.ErrNotFound
+func (f *fakeTokens) Look(context.Context, string) (tokens.Sight, error) {
+	if f.sight == nil {
+		return tokens.Sight{}, m2m.ErrNotFound
+	}
+	return *f.sight, nil
+}
+
+func (f *fakeTokens) Page(context.Context, tokens.PageQuery) (tokens.Page, error) {
+	return tokens.Page{Tokens: []m2m.Record{f.sight.Record}, Compromised: f.compromised}, nil
+}
+
+func (f *fakeTokens) Inspect(context.Context, secret.Text) (tokens.Inspection, error) {
+	return tokens.Inspection{Kind: tokens.SignedToken, Sight: f.sight, Refused: f.refused, Header: f.header}, nil
+}
+
+func (f *fakeTokens) Revoke(context.Context, m2m.Caller, m2m.Actor, string, *string) (m2m.Record, error) {
+	f.revoked++
+	return m2m.Record{}, nil
 }
 
 // world is a dashboard on fakes.
@@ -163,18 +186,25 @@ type world struct {
 	sessions *fakeSessions
 	machines *fakeMachines
 	figures  *fakeFigures
+	tokens   *fakeTokens
 	log      bytes.Buffer
 	now      time.Time
 }
 
 func newWorld(t *testing.T, issuer string) *world {
 	t.Helper()
+	return newWorldBy(t, issuer, m2m.Live)
+}
+
+// newWorldBy is newWorld with a scope rule.
+func newWorldBy(t *testing.T, issuer string, rule m2m.ScopeRule) *world {
+	t.Helper()
 	w := &world{
-		t: t, sessions: &fakeSessions{}, figures: &fakeFigures{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
+		t: t, sessions: &fakeSessions{}, figures: &fakeFigures{}, tokens: &fakeTokens{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
 		machines: &fakeMachines{machine: machines.Detail{Machine: m2m.Machine{ID: orders, Name: "orders", DefaultTTL: time.Hour, DefaultFormat: m2m.Opaque}}},
 	}
 	handler, err := New(Deps{
-		Sessions: w.sessions, Machines: w.machines, Tokens: fakeTokens{},
+		Sessions: w.sessions, Machines: w.machines, Tokens: w.tokens, Rule: rule,
 		Graph: w.figures, Ledger: w.figures, Reports: w.figures, Keys: w.figures, Audit: w.figures, Instance: "ins_1", Issuer: issuer,
 		Logger: slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.now },
 	})
