@@ -191,23 +191,21 @@ type world struct {
 	now      time.Time
 }
 
-func newWorld(t *testing.T, issuer string) *world {
-	t.Helper()
-	return newWorldBy(t, issuer, m2m.Live)
-}
-
-// newWorldBy is newWorld with a scope rule.
-func newWorldBy(t *testing.T, issuer string, rule m2m.ScopeRule) *world {
+func newWorld(t *testing.T, issuer string, adjust ...func(*Deps)) *world {
 	t.Helper()
 	w := &world{
 		t: t, sessions: &fakeSessions{}, figures: &fakeFigures{}, tokens: &fakeTokens{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
 		machines: &fakeMachines{machine: machines.Detail{Machine: m2m.Machine{ID: orders, Name: "orders", DefaultTTL: time.Hour, DefaultFormat: m2m.Opaque}}},
 	}
-	handler, err := New(Deps{
-		Sessions: w.sessions, Machines: w.machines, Tokens: w.tokens, Rule: rule,
+	deps := Deps{
+		Sessions: w.sessions, Machines: w.machines, Tokens: w.tokens, Rule: m2m.Live,
 		Graph: w.figures, Ledger: w.figures, Reports: w.figures, Keys: w.figures, Audit: w.figures, Instance: "ins_1", Issuer: issuer,
 		Logger: slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.now },
-	})
+	}
+	for _, f := range adjust {
+		f(&deps)
+	}
+	handler, err := New(deps)
 	if err != nil {
 		t.Fatal(err)
 	}

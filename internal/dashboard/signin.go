@@ -27,14 +27,17 @@ func (d *dashboard) signInRoutes(r routes) {
 
 // signInView is the page on which the operator proves to be one.
 type signInView struct {
-	Safe  bool // the key may be sent from here
+	Safe  bool   // the key may be sent from here
+	At    string // where it may be; empty: over HTTPS somewhere
 	Key   field
 	Next  string
 	Ended bool // the browser had a session that is over
 }
 
 func (x *exchange) showSignIn(status int, v signInView) error {
-	v.Safe = x.safe()
+	if v.Safe = x.safe(); x.d.secure {
+		v.At = x.d.Issuer + Root
+	}
 	v.Key.Name, v.Key.Label, v.Key.Type, v.Key.Autocomplete, v.Key.Required = "key", "Instance secret key", "password", "current-password", true
 	v.Key.Hint = "It begins with sk_. The server reads it from DUALMINT_SECRET_KEY or DUALMINT_SECRET_KEY_FILE; with the embedded database it stands in the file beside it, ending in .secret-key."
 	return x.show(status, page{Name: "signin", Title: "Sign in", Body: v, Back: signInPath})

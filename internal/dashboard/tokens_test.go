@@ -53,7 +53,7 @@ func TestATokenThatNoMachineAcceptsIsNotGood(t *testing.T) {
 		"taken, by the snapshot": {m2m.Snapshot, livingJWT(false), good, "from the machines below"},
 		"made without scopes":    {m2m.Live, silent, bad, "it was made without scopes"},
 	} {
-		w := newWorldBy(t, local, c.rule)
+		w := newWorld(t, local, func(d *Deps) { d.Rule = c.rule })
 		w.tokens.sight = c.sight
 		page := w.paste()
 		if !strings.Contains(page, c.want) || !strings.Contains(page, c.why) || strings.Count(page, "his server accepts it") != strings.Count(c.want, ">Good") {
@@ -117,7 +117,7 @@ func TestTheNoticeOfAChangeOfScopesFollowsTheRule(t *testing.T) {
 		m2m.Live:     {"and with living ones that had this scope when they were made", "tokens are refused there at once"},
 		m2m.Snapshot: {"with tokens made from now on.", "Those made before stay good there until they end"},
 	} {
-		w := newWorldBy(t, local, rule)
+		w := newWorld(t, local, func(d *Deps) { d.Rule = rule })
 		for i, form := range []url.Values{{"scope": {billing}}, {"had": {billing}}} {
 			out := w.send(http.MethodPost, machinesPath+"/"+orders+"/scopes", form, signedIn)
 			if out.Code != http.StatusSeeOther || !strings.Contains(w.sessions.notice, want[i]) {
