@@ -15,15 +15,16 @@ import (
 
 // machine is what the commands show of a machine object.
 type machine struct {
-	ID              string    `json:"id"`
-	Name            string    `json:"name"`
-	InstanceID      string    `json:"instance_id"`
-	CreatedAt       int64     `json:"created_at"`
-	UpdatedAt       int64     `json:"updated_at"`
-	DefaultTokenTTL *int64    `json:"default_token_ttl"`
-	DefaultFormat   string    `json:"default_token_format"`
-	Scoped          []machine `json:"scoped_machines"`
-	SecretKey       string    `json:"secret_key"`
+	ID              string          `json:"id"`
+	Name            string          `json:"name"`
+	InstanceID      string          `json:"instance_id"`
+	CreatedAt       int64           `json:"created_at"`
+	UpdatedAt       int64           `json:"updated_at"`
+	DefaultTokenTTL *int64          `json:"default_token_ttl"`
+	DefaultFormat   string          `json:"default_token_format"`
+	Scoped          []machine       `json:"scoped_machines"`
+	SecretKey       string          `json:"secret_key"`
+	PublicJWK       json.RawMessage `json:"public_jwk"`
 }
 
 const machinesPath = "/v1/machines"
@@ -50,7 +51,7 @@ type machineFlags struct {
 func (f *machineFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.ttl, "ttl", "", "default life of its tokens, such as 1h, or never (opaque tokens only)")
 	c.Flags().StringVar(&f.format, "format", "", "default format of its tokens: opaque or jwt")
-	c.Flags().StringVar(&f.publicJWK, "public-jwk", "", "file with its public key for private_key_jwt, or none")
+	c.Flags().StringVar(&f.publicJWK, "public-jwk", "", "file with its public key for private_key_jwt, as a JWK; or none")
 }
 
 func (f *machineFlags) body(p *program, c *cobra.Command) (map[string]any, error) {
@@ -80,7 +81,7 @@ func (f *machineFlags) body(p *program, c *cobra.Command) (map[string]any, error
 		return nil, usageError(fmt.Errorf("--public-jwk: %w", err))
 	}
 	if !json.Valid(text) {
-		return nil, usageError(errors.New("--public-jwk: the file is not JSON"))
+		return nil, usageError(errors.New("--public-jwk: the file holds no JWK, which is JSON; docs/integrate/README.md makes one of a PEM"))
 	}
 	body["public_jwk"] = json.RawMessage(text)
 	return body, nil
@@ -267,6 +268,9 @@ func (o *output) machine(text json.RawMessage, err error, m *machine) error {
 		{"may call", strings.Join(scoped, ", ")},
 		{"created", instant(&m.CreatedAt)},
 		{"updated", instant(&m.UpdatedAt)},
+	}
+	if key := string(m.PublicJWK); key != "" && key != "null" {
+		pairs = append(pairs, [2]string{"public key", key})
 	}
 	if m.SecretKey != "" {
 		pairs = append(pairs, [2]string{"secret", m.SecretKey})

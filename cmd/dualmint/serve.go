@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dualmint/dualmint/internal/config"
+	"github.com/dualmint/dualmint/internal/dashboard"
 	httpapi "github.com/dualmint/dualmint/internal/http"
 )
 
@@ -115,6 +116,10 @@ func (p *program) demoOn(ctx context.Context, c settings, addr net.Addr, level *
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.out, "The server goes on at %s; Ctrl-C stops it. Every command: dualmint help\n\n", base)
+	pages := ""
+	if c.Dashboard {
+		pages = fmt.Sprintf("Its dashboard: %s%s (sign in with the instance secret key)\n", base, dashboard.Root)
+	}
+	_, err = fmt.Fprintf(p.out, "The server goes on at %s; Ctrl-C stops it. Every command: dualmint help\n%s\n", base, pages)
 	return err
 }

@@ -42,6 +42,9 @@ func TestServeWithDemoShowsItAndGoesOnServing(t *testing.T) {
 				t.Fatalf("no demo:\n%s\n%s", out, log)
 			}
 		}
+		if !strings.Contains(out.String(), "Its dashboard: http://"+addr+"/dashboard ") {
+			t.Errorf("the demo does not end with where the dashboard is:\n%s", out)
+		}
 		if !strings.Contains(out.String(), "total      3     3       $0.0021") {
 			t.Errorf("the demo does not show what it used:\n%s", out)
 		}

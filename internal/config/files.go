@@ -52,7 +52,7 @@ func (c *Config) EnsureKeys() (made []string, err error) {
 		text, err := readKey(key.path)
 		if errors.Is(err, fs.ErrNotExist) {
 			if exists(path) {
-				return made, SettingsError{{Prefix + key.name, "is not set and " + key.path + " is gone, although " + path + " exists; put it back: " + key.advice}}
+				return made, SettingsError{{Prefix + key.name, "is not set and " + key.path + " is gone, although " + path + " exists: put it back (" + key.advice + ")"}}
 			}
 			text = key.make()
 			if err = writeKey(key.path, text); err == nil {

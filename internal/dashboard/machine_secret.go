@@ -33,7 +33,7 @@ type secretView struct {
 func (d *dashboard) showSecret(x *exchange, m m2m.Machine, plain secret.Text, v secretView) error {
 	v.Machine, v.Secret = m, plain.Reveal()
 	v.Masked = v.Secret[:3] + "••••••••••••" + v.Secret[len(v.Secret)-4:]
-	v.Env = "DUALMINT_URL=" + d.Issuer + "\nMACHINE_SECRET=" + v.Secret
+	v.Env = d.env(string(m.ID), v.Secret)
 	return x.show(http.StatusOK, page{Name: "machine_secret", Title: "Secret of " + m.Name, Section: sectionMachines, Body: v, Back: machinePath(m.ID)})
 }
 

@@ -13,6 +13,11 @@ type snippets struct {
 	Node   string
 }
 
+// env is the lines of a .env file, by the names that docs/integrate and the examples read.
+func (d *dashboard) env(id, secret string) string {
+	return "DUALMINT_ISSUER=" + d.Issuer + "\nMACHINE_ID=" + id + "\nMACHINE_SECRET=" + secret
+}
+
 // teach fills in the snippets, for a machine or for one to come.
 func (d *dashboard) teach(m *m2m.Machine) snippets {
 	receiver := "mch_..."
@@ -20,7 +25,7 @@ func (d *dashboard) teach(m *m2m.Machine) snippets {
 		receiver = string(m.ID)
 	}
 	return snippets{
-		Env: "DUALMINT_URL=" + d.Issuer + "\nMACHINE_SECRET=ak_...",
+		Env: d.env(receiver, "ak_..."),
 		Create: "curl -sS " + d.Issuer + "/v1/m2m_tokens \\\n" +
 			"  -H \"Authorization: Bearer $MACHINE_SECRET\" \\\n" +
 			"  -H 'Content-Type: application/json' \\\n" +

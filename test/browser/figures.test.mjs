@@ -40,7 +40,7 @@ test('the overview teaches the first machine, then the first token, then tells w
   await page.reload();
   await page.getByRole('heading', { name: 'Ask for the first token' }).waitFor();
   const lines = await page.locator('.teach pre').allInnerTexts();
-  assert.ok(lines[0].includes(`DUALMINT_URL=${url}`), lines[0]);
+  assert.ok(lines[0].includes(`DUALMINT_ISSUER=${url}\nMACHINE_ID=${first.id}`), lines[0]);
   assert.ok(lines[1].includes(`curl -sS ${url}/v1/m2m_tokens`), lines[1]);
   assert.ok((await page.locator('.teach').textContent()).includes(first.id), 'the snippets are filled in for this machine');
   await mint(first, 'opaque');
