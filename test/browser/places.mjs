@@ -112,5 +112,6 @@ export const places = ({ orders, billing, long, tokens }) => ({
 
 export const signedOut = {
   'sign-in': '/dashboard/sign-in',
+  'sign-in-after-a-form': '/dashboard/sign-in?ended=change&next=/dashboard/new-machine',
   'first-sign-in-dead': '/dashboard/first-sign-in?link=nothing',
 };
