@@ -49,16 +49,18 @@ func (d *dashboard) routes(r routes) {
 }
 
 // get hangs up a page for whoever has a session.
-func (r routes) get(path string, f handle) {
-	r.d.gets = append(r.d.gets, strings.Split(Root+path, "/"))
-	r.e.GET(Root+path, r.d.anyone(r.d.signedIn(f)))
-}
+func (r routes) get(path string, f handle) { r.open(http.MethodGet, path, r.d.signedIn(f)) }
 
 // post hangs up a change for whoever has a session.
 func (r routes) post(path string, f handle) { r.e.POST(Root+path, r.d.anyone(r.d.signedIn(f))) }
 
 // open hangs up what needs no session.
-func (r routes) open(method, path string, f handle) { r.e.Handle(method, Root+path, r.d.anyone(f)) }
+func (r routes) open(method, path string, f handle) {
+	if method == http.MethodGet {
+		r.d.gets = append(r.d.gets, strings.Split(Root+path, "/"))
+	}
+	r.e.Handle(method, Root+path, r.d.anyone(f))
+}
 
 // anyone runs a handler under the address's rate limit, for requestTimeout at most, and if the request came from a page of ours (R47). It
 // begins the exchange, catches panics and writes the one log line.
@@ -85,7 +87,7 @@ func (d *dashboard) guarded(x *exchange, f handle) error {
 	return f(x)
 }
 
-// isPage tells whether a path is that of a page for whoever has a session.
+// isPage tells whether a path answers a GET.
 func (d *dashboard) isPage(path string) bool {
 	parts := strings.Split(path, "/")
 	return slices.ContainsFunc(d.gets, func(route []string) bool {

@@ -69,12 +69,12 @@ func (x *exchange) toSignIn() error {
 func (d *dashboard) signInPage(x *exchange) error {
 	_, err := d.Sessions.Find(x.ctx(), x.sessionID())
 	if err == nil {
-		return x.redirect(ours(x.query("next")))
+		return x.redirect(d.ours(x.query("next")))
 	}
 	if !errors.Is(err, m2m.ErrUnauthenticated) {
 		return err
 	}
-	return x.showSignIn(http.StatusOK, signInView{Next: ours(x.query("next")), Ended: x.query("ended")})
+	return x.showSignIn(http.StatusOK, signInView{Next: d.ours(x.query("next")), Ended: x.query("ended")})
 }
 
 func (d *dashboard) signIn(x *exchange) error {
@@ -85,7 +85,7 @@ func (d *dashboard) signIn(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	v := signInView{Next: ours(f.text("next")), Ended: f.text("ended")}
+	v := signInView{Next: d.ours(f.text("next")), Ended: f.text("ended")}
 	if !x.safe() {
 		return x.showSignIn(http.StatusForbidden, v)
 	}
