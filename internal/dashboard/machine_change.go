@@ -108,11 +108,11 @@ func (d *dashboard) showNewMachine(x *exchange, status int, f *form) error {
 }
 
 func (d *dashboard) newMachine(x *exchange) error {
-	f, err := x.form("name", "format", "amount", "unit", "endless", "scope", "find", "search")
+	f, err := x.form("name", "format", "amount", "unit", "endless", "scope", "find", "found", "search", "enter")
 	if err != nil {
 		return err
 	}
-	if f.has("search") { // the button beside the search of the scopes: nothing is made yet
+	if f.searches() { // nothing is made yet
 		return d.showNewMachine(x, http.StatusOK, f)
 	}
 	draft := machines.Draft{Name: f.text("name"), Scopes: f.all("scope"), Lifetime: f.readLifetime(), Format: m2m.Format(f.text("format"))}

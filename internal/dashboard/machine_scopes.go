@@ -53,6 +53,10 @@ func (d *dashboard) pick(x *exchange, f *form, except m2m.MachineID) (picker, er
 	return p, nil
 }
 
+// searches tells whether a form with a picker asks for a search and for nothing else: by the button beside it, or by Enter after something
+// was typed that the page does not show yet.
+func (f *form) searches() bool { return f.has("search") || f.has("enter") && f.text("find") != f.text("found") }
+
 // scopesView is the page on which the scopes of one machine are chosen.
 type scopesView struct {
 	Machine m2m.Machine
@@ -85,7 +89,7 @@ func (d *dashboard) showScopes(x *exchange, status int, f *form, m m2m.Machine) 
 
 // changeScopes gives what is chosen now and was not, and takes what was and is not. What somebody else changed meanwhile stays.
 func (d *dashboard) changeScopes(x *exchange) error {
-	f, err := x.form("scope", "had", "find", "search")
+	f, err := x.form("scope", "had", "find", "found", "search", "enter")
 	if err != nil {
 		return err
 	}
@@ -93,7 +97,7 @@ func (d *dashboard) changeScopes(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if f.has("search") {
+	if f.searches() {
 		return d.showScopes(x, http.StatusOK, f, m.Machine)
 	}
 	add, remove := difference(f.all("scope"), f.all("had")), difference(f.all("had"), f.all("scope"))
