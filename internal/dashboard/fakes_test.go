@@ -113,7 +113,18 @@ func (f *fakeMachines) Create(_ context.Context, _ m2m.Actor, d machines.Draft) 
 func (f *fakeMachines) Update(_ context.Context, _ m2m.Actor, _ string, p machines.Patch) (machines.Detail, error) {
 	f.patches = append(f.patches, p)
 	after := f.machine
-	after.Name = *p.Name
+	if p.Name != nil {
+		after.Name = *p.Name
+	}
+	if p.Format != nil {
+		after.DefaultFormat = *p.Format
+	}
+	if p.Lifetime != nil {
+		after.Endless, after.DefaultTTL = p.Lifetime.Endless, time.Duration(p.Lifetime.Seconds)*time.Second
+	}
+	if f.refuses == nil {
+		f.machine = after
+	}
 	return after, f.refuses
 }
 

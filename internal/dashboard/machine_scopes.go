@@ -55,7 +55,9 @@ func (d *dashboard) pick(x *exchange, f *form, except m2m.MachineID) (picker, er
 
 // searches tells whether a form with a picker asks for a search and for nothing else: by the button beside it, or by Enter after something
 // was typed that the page does not show yet.
-func (f *form) searches() bool { return f.has("search") || f.has("enter") && f.text("find") != f.text("found") }
+func (f *form) searches() bool {
+	return f.has("search") || f.has("enter") && f.text("find") != f.text("found")
+}
 
 // scopesView is the page on which the scopes of one machine are chosen.
 type scopesView struct {
