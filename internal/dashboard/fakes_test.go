@@ -85,6 +85,7 @@ type fakeMachines struct {
 	deleted  int
 	overlaps []time.Duration
 	views    int
+	gets     int
 }
 
 func (f *fakeMachines) Page(context.Context, machines.PageQuery) (machines.Page, error) {
@@ -95,6 +96,7 @@ func (f *fakeMachines) Page(context.Context, machines.PageQuery) (machines.Page,
 }
 
 func (f *fakeMachines) Get(_ context.Context, id string) (machines.Detail, error) {
+	f.gets++
 	if id != string(f.machine.ID) {
 		return machines.Detail{}, m2m.ErrMachineNotFound
 	}
