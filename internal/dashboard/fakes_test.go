@@ -150,14 +150,24 @@ func (f *fakeMachines) RotateSecret(_ context.Context, _ m2m.Actor, _ string, ov
 	return aSecret, f.refuses
 }
 
-// fakeTokens counts none.
-type fakeTokens struct{ Tokens }
+// fakeTokens counts none, and knows one at most.
+type fakeTokens struct {
+	Tokens
+	sight *tokens.Sight
+}
 
-func (fakeTokens) Living(context.Context, []m2m.MachineID) (map[m2m.MachineID]int, error) {
+func (*fakeTokens) Page(context.Context, tokens.PageQuery) (tokens.Page, error) {
+	return tokens.Page{}, nil
+}
+
+func (*fakeTokens) Living(context.Context, []m2m.MachineID) (map[m2m.MachineID]int, error) {
 	return map[m2m.MachineID]int{}, nil
 }
 
-func (fakeTokens) Look(context.Context, string) (tokens.Sight, error) {
+func (f *fakeTokens) Look(context.Context, string) (tokens.Sight, error) {
+	if f.sight != nil {
+		return *f.sight, nil
+	}
 	return tokens.Sight{}, m2m.ErrNotFound
 }
 
@@ -167,6 +177,7 @@ type world struct {
 	handler  http.Handler
 	sessions *fakeSessions
 	machines *fakeMachines
+	tokens   *fakeTokens
 	figures  *fakeFigures
 	log      bytes.Buffer
 	now      time.Time
@@ -175,11 +186,11 @@ type world struct {
 func newWorld(t *testing.T, issuer string) *world {
 	t.Helper()
 	w := &world{
-		t: t, sessions: &fakeSessions{}, figures: &fakeFigures{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
+		t: t, sessions: &fakeSessions{}, tokens: &fakeTokens{}, figures: &fakeFigures{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
 		machines: &fakeMachines{machine: machines.Detail{Machine: m2m.Machine{ID: orders, Name: "orders", DefaultTTL: time.Hour, DefaultFormat: m2m.Opaque}}},
 	}
 	handler, err := New(Deps{
-		Sessions: w.sessions, Machines: w.machines, Tokens: fakeTokens{},
+		Sessions: w.sessions, Machines: w.machines, Tokens: w.tokens,
 		Graph: w.figures, Ledger: w.figures, Reports: w.figures, Keys: w.figures, Audit: w.figures, Instance: "ins_1", Issuer: issuer,
 		Logger: slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.now },
 	})
