@@ -153,7 +153,12 @@ func (f *fakeMachines) RotateSecret(_ context.Context, _ m2m.Actor, _ string, ov
 // fakeTokens counts none, and knows one at most.
 type fakeTokens struct {
 	Tokens
-	sight *tokens.Sight
+	sight   *tokens.Sight
+	refuses error
+}
+
+func (f *fakeTokens) IssueAs(context.Context, m2m.Actor, m2m.Machine, tokens.Request) (tokens.Issued, error) {
+	return tokens.Issued{}, f.refuses
 }
 
 func (*fakeTokens) Page(context.Context, tokens.PageQuery) (tokens.Page, error) {

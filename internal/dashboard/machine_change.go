@@ -55,8 +55,7 @@ func newMachineForm(f *form) machineForm {
 		},
 		Amount: field{Name: "amount", Label: "Default lifetime", Value: f.text("amount"), Error: f.faults["amount"], Type: "number"},
 		Unit: field{
-			Name: "unit", Label: "Unit", Options: choose(f.text("unit"),
-				option{Value: "1", Label: "seconds"}, option{Value: "60", Label: "minutes"}, option{Value: "3600", Label: "hours"}, option{Value: "86400", Label: "days"}),
+			Name: "unit", Label: "Unit", Options: choose(f.text("unit"), units()...),
 		},
 		Endless: field{Name: "endless", Label: "Opaque tokens do not expire", Value: f.text("endless")},
 	}

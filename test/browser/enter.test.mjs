@@ -17,7 +17,7 @@ for (const javaScriptEnabled of [true, false]) {
     }
     await page.goto('/dashboard/new-machine');
     await page.getByLabel('Name', { exact: true }).press('Enter');
-    await page.getByText('Must have at least one character').waitFor();
+    await page.getByText('Enter a name').waitFor();
     assert.deepEqual(faults, []);
     await context.close();
   });
