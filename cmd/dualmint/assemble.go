@@ -100,7 +100,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 		pages, err := dashboard.New(dashboard.Deps{ //nolint:contextcheck // likewise
 			Graph: registered, Ledger: s.ledger, Reports: reports, Keys: keeper, Audit: db,
 			Sessions: s.sessions, Machines: registered, Tokens: issued,
-			Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
+			Rule: c.ScopeCheck, Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
 			TrustedProxies: c.Proxies(), RatePerAddress: c.RatePerAddress,
 		})
 		if err != nil {

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -145,24 +146,31 @@ func (f *fakeMachines) ViewSecret(context.Context, m2m.Actor, string) (secret.Te
 	return aSecret, f.refuses
 }
 
-func (f *fakeMachines) RotateSecret(_ context.Context, _ m2m.Actor, _ string, overlap time.Duration) (secret.Text, error) {
+func (f *fakeMachines) CurrentSecret(context.Context, string) (string, error) {
+	return fmt.Sprint("mark", len(f.overlaps)), nil
+}
+
+func (f *fakeMachines) ReplaceSecret(ctx context.Context, _ m2m.Actor, id, mark string, overlap time.Duration) (secret.Text, error) {
+	if current, _ := f.CurrentSecret(ctx, id); mark != current {
+		return "", m2m.ErrConflict
+	}
 	f.overlaps = append(f.overlaps, overlap)
 	return aSecret, f.refuses
 }
 
-// fakeTokens counts none, and knows one at most.
+// fakeTokens has one token, or none, and counts none.
 type fakeTokens struct {
 	Tokens
-	sight   *tokens.Sight
-	refuses error
+	sight       *tokens.Sight
+	refused     string // the step at which it is refused, when it is pasted
+	header      string
+	compromised []m2m.KeyID
+	revoked     int
+	refuses     error // to issue
 }
 
 func (f *fakeTokens) IssueAs(context.Context, m2m.Actor, m2m.Machine, tokens.Request) (tokens.Issued, error) {
 	return tokens.Issued{}, f.refuses
-}
-
-func (*fakeTokens) Page(context.Context, tokens.PageQuery) (tokens.Page, error) {
-	return tokens.Page{}, nil
 }
 
 func (*fakeTokens) Living(context.Context, []m2m.MachineID) (map[m2m.MachineID]int, error) {
@@ -170,10 +178,26 @@ func (*fakeTokens) Living(context.Context, []m2m.MachineID) (map[m2m.MachineID]i
 }
 
 func (f *fakeTokens) Look(context.Context, string) (tokens.Sight, error) {
-	if f.sight != nil {
-		return *f.sight, nil
+	if f.sight == nil {
+		return tokens.Sight{}, m2m.ErrNotFound
 	}
-	return tokens.Sight{}, m2m.ErrNotFound
+	return *f.sight, nil
+}
+
+func (f *fakeTokens) Page(context.Context, tokens.PageQuery) (tokens.Page, error) {
+	if f.sight == nil {
+		return tokens.Page{}, nil
+	}
+	return tokens.Page{Tokens: []m2m.Record{f.sight.Record}, Compromised: f.compromised}, nil
+}
+
+func (f *fakeTokens) Inspect(context.Context, secret.Text) (tokens.Inspection, error) {
+	return tokens.Inspection{Kind: tokens.SignedToken, Sight: f.sight, Refused: f.refused, Header: f.header}, nil
+}
+
+func (f *fakeTokens) Revoke(context.Context, m2m.Caller, m2m.Actor, string, *string) (m2m.Record, error) {
+	f.revoked++
+	return m2m.Record{}, nil
 }
 
 // world is a dashboard on fakes.
@@ -182,23 +206,27 @@ type world struct {
 	handler  http.Handler
 	sessions *fakeSessions
 	machines *fakeMachines
-	tokens   *fakeTokens
 	figures  *fakeFigures
+	tokens   *fakeTokens
 	log      bytes.Buffer
 	now      time.Time
 }
 
-func newWorld(t *testing.T, issuer string) *world {
+func newWorld(t *testing.T, issuer string, adjust ...func(*Deps)) *world {
 	t.Helper()
 	w := &world{
-		t: t, sessions: &fakeSessions{}, tokens: &fakeTokens{}, figures: &fakeFigures{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
+		t: t, sessions: &fakeSessions{}, figures: &fakeFigures{}, tokens: &fakeTokens{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
 		machines: &fakeMachines{machine: machines.Detail{Machine: m2m.Machine{ID: orders, Name: "orders", DefaultTTL: time.Hour, DefaultFormat: m2m.Opaque}}},
 	}
-	handler, err := New(Deps{
-		Sessions: w.sessions, Machines: w.machines, Tokens: w.tokens,
+	deps := Deps{
+		Sessions: w.sessions, Machines: w.machines, Tokens: w.tokens, Rule: m2m.Live,
 		Graph: w.figures, Ledger: w.figures, Reports: w.figures, Keys: w.figures, Audit: w.figures, Instance: "ins_1", Issuer: issuer,
 		Logger: slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.now },
-	})
+	}
+	for _, f := range adjust {
+		f(&deps)
+	}
+	handler, err := New(deps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -160,6 +161,27 @@ func TestTheKeyIsNotTakenOverAnOpenNetwork(t *testing.T) {
 		out := w.send(http.MethodPost, signInPath, url.Values{"key": {goodKey.Reveal()}}, func(r *http.Request) { r.Host = host })
 		if (out.Code == http.StatusSeeOther) != safe || (w.sessions.signIns == 1) != safe {
 			t.Errorf("%q: %d", host, out.Code)
+		}
+	}
+}
+
+// Where HTTPS ends before the server, the key is taken at the issuer's name, on the machine itself, and from a proxy that is trusted.
+func TestTheKeyIsTakenAtTheNameOfTheIssuer(t *testing.T) {
+	for _, c := range []struct {
+		host, from string
+		safe       bool
+	}{
+		{"tokens.example", "203.0.113.9:1", true}, {"Tokens.Example:443", "203.0.113.9:1", true}, {"127.0.0.1:8080", "127.0.0.1:1", true},
+		{"10.0.0.5:8080", "203.0.113.9:1", false}, {"tokens.example:8080", "203.0.113.9:1", false}, {"tokens.example.evil", "203.0.113.9:1", false},
+		{"dualmint:8080", "10.9.9.9:1", true}, {"dualmint:8080", "10.8.9.9:1", false}, {"dualmint:8080", "", false},
+	} {
+		w := newWorld(t, "https://tokens.example", func(d *Deps) { d.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")} })
+		out := w.send(http.MethodPost, signInPath, url.Values{"key": {goodKey.Reveal()}}, func(r *http.Request) { r.Host, r.RemoteAddr = c.host, c.from })
+		if (out.Code == http.StatusSeeOther) != c.safe || (w.sessions.signIns == 1) != c.safe {
+			t.Errorf("%q from %q: %d", c.host, c.from, out.Code)
+		}
+		if !c.safe && !strings.Contains(out.Body.String(), `href="https://tokens.example/dashboard"`) {
+			t.Errorf("%q: it does not say where it is taken", c.host)
 		}
 	}
 }

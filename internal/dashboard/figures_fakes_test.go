@@ -14,19 +14,20 @@ import (
 
 // fakeFigures is what was counted, drawn, signed and recorded, as a test says.
 type fakeFigures struct {
-	total     int64
-	scopes    machines.Edges
-	busy      machines.Edges
-	ends      map[m2m.MachineID]machines.End
-	noEnds    error // names cannot be read
-	asks      int   // how often they were
-	statement usage.Statement
-	ring      keys.Overview
-	rotations []keys.Rotation
-	refuses   error // a rotation
-	given     []m2m.KeyID
-	entries   []audit.Entry
-	asked     []audit.Query
+	overviewFails error
+	total         int64
+	scopes        machines.Edges
+	busy          machines.Edges
+	ends          map[m2m.MachineID]machines.End
+	noEnds        error // names cannot be read
+	asks          int   // how often they were
+	statement     usage.Statement
+	ring          keys.Overview
+	rotations     []keys.Rotation
+	refuses       error // a rotation
+	given         []m2m.KeyID
+	entries       []audit.Entry
+	asked         []audit.Query
 }
 
 func (f *fakeFigures) ScopeEdges(context.Context, int) (machines.Edges, error) { return f.scopes, nil }
@@ -74,7 +75,11 @@ func (f *fakeFigures) Report(_ context.Context, _ m2m.Caller, q usage.Query) (us
 	return usage.Report{Query: q, Lines: []usage.Line{{Start: q.Start, Group: usage.Group{Machine: orders}}}}, nil
 }
 
-func (f *fakeFigures) Overview(context.Context) (keys.Overview, error) { return f.ring, nil }
+func (f *fakeFigures) Overview(context.Context) (keys.Overview, error) {
+	return f.ring, f.overviewFails
+}
+
+func (f *fakeFigures) Outlook() keys.Overview { return f.ring }
 
 func (f *fakeFigures) Rotate(_ context.Context, _ m2m.Actor, how keys.Rotation) error {
 	f.rotations = append(f.rotations, how)

@@ -242,6 +242,25 @@ func TestAKeyIsCompromisedOnlyByWhoTypesItsId(t *testing.T) {
 	}
 }
 
+// Before: who may not have the next key yet. After: nothing that fails then looks as if nothing had been done.
+func TestACompromiseSaysWhoHasTheNextKey(t *testing.T) {
+	w := newWorld(t, local)
+	w.figures.ring = ring(w.now, w.now)
+	path := "/keys/" + kidActive + "/compromise"
+	ready := w.now.Add(w.figures.ring.Policy.AnnounceFor())
+	if page := get(t, w, path); !strings.Contains(page, "not every verifier has it before "+moment(ready)) {
+		t.Error(page)
+	}
+	w.figures.ring.Now = ready
+	if page := get(t, w, path); !strings.Contains(page, "Every verifier has had time to fetch it") {
+		t.Error(page)
+	}
+	w.figures.overviewFails = m2m.ErrUnavailable
+	if out := w.send(http.MethodPost, Root+path, url.Values{"confirm": {"AAAAAAAA"}}, signedIn, sameOrigin); out.Code != http.StatusSeeOther {
+		t.Errorf("%d %s", out.Code, out.Body)
+	}
+}
+
 // R19: filters are from allow-lists; what is not in them is not asked for.
 func TestAuditFiltersAreKeptOverPages(t *testing.T) {
 	w := newWorld(t, local)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -127,9 +128,18 @@ func TestOverlapsAreThoseOfThePage(t *testing.T) {
 			t.Errorf("%q: %d", overlap, out.Code)
 		}
 	}
-	for _, overlap := range []string{"0", "28800"} {
-		if out := w.send(http.MethodPost, path, url.Values{"overlap": {overlap}}, signedIn); out.Code != http.StatusOK {
+	for i, overlap := range []string{"0", "28800"} {
+		mark := "mark" + strconv.Itoa(i)
+		if page := get(t, w, strings.TrimPrefix(path, Root)); !strings.Contains(page, `name="present" value="`+mark+`"`) {
+			t.Errorf("%q: the page does not say which secret is current", overlap)
+		}
+		form := url.Values{"overlap": {overlap}, "present": {mark}}
+		if out := w.send(http.MethodPost, path, form, signedIn); out.Code != http.StatusOK {
 			t.Errorf("%q: %d", overlap, out.Code)
+		}
+		// The page that shows the secret is reloaded.
+		if out := w.send(http.MethodPost, path, form, signedIn); out.Code != http.StatusSeeOther || strings.Contains(out.Body.String(), aSecret.Reveal()) {
+			t.Errorf("%q: again: %d", overlap, out.Code)
 		}
 	}
 	if !slices.Equal(w.machines.overlaps, []time.Duration{0, 8 * time.Hour}) {

@@ -1,9 +1,13 @@
 package dashboard
 
 import (
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/dualmint/dualmint/internal/keys"
+	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
 	"github.com/dualmint/dualmint/internal/tokens"
 )
@@ -25,6 +29,7 @@ type inspectView struct {
 	// The two parts of a JWT as text, and whether its signature holds.
 	Header, Payload string
 	Signed          bool
+	Unchecked       bool // its signature was not looked at: the key is not in use
 }
 
 func (x *exchange) showInspect(status int, v inspectView) error {
@@ -56,7 +61,12 @@ func (d *dashboard) inspect(x *exchange) error {
 	v := inspectView{
 		Asked: true, Good: seen.Good(), Kind: string(seen.Kind), JWT: seen.Kind == tokens.SignedToken,
 		Header: indented([]byte(seen.Header)), Payload: indented([]byte(seen.Payload)), Signed: seen.Refused == "" || seen.Refused == "time",
-		Why: whyNot(seen),
+		Unchecked: seen.Refused == "key" && seen.Sight == nil, Why: whyNot(seen),
+	}
+	if v.Unchecked {
+		if why := whyNoKey(d.Keys.Outlook(), seen.Header); why != "" {
+			v.Why = why
+		}
 	}
 	if seen.Sight != nil {
 		found, err := d.viewToken(x, *seen.Sight)
@@ -64,6 +74,12 @@ func (d *dashboard) inspect(x *exchange) error {
 			return err
 		}
 		v.Found = &found
+		if v.Good && !slices.ContainsFunc(found.Receivers, func(r receiver) bool { return r.Now }) {
+			v.Good, v.Why = false, "It is alive, and no machine accepts it: every scope that it was made with has been taken from its machine since. If one is given back, it is good there again."
+			if len(found.Receivers) == 0 {
+				v.Why = "It is alive, and no machine accepts it: it was made without scopes."
+			}
+		}
 	}
 	return x.showInspect(http.StatusOK, v)
 }
@@ -98,8 +114,25 @@ func whyNot(seen tokens.Inspection) string {
 		return "The key that signed it was declared compromised."
 	case tokens.Living:
 	}
-	if len(seen.Sight.Scopes) == 0 {
-		return "It is alive, but was made without scopes: nobody accepts it."
+	return ""
+}
+
+// whyNoKey says what became of the key that a JWT names, if this server had it once. Whether that key signed it, nobody checks any more.
+func whyNoKey(o keys.Overview, header string) string {
+	var said struct {
+		KeyID m2m.KeyID `json:"kid"`
+	}
+	if json.Unmarshal([]byte(header), &said) != nil {
+		return ""
+	}
+	for _, k := range o.Keys {
+		switch {
+		case k.ID != said.KeyID:
+		case k.State == keys.Compromised:
+			return "It names a key that was declared compromised at " + moment(k.CompromisedAt) + ": whatever that key signed is refused."
+		case k.State == keys.Removed:
+			return "It names a key that was removed when everything it had signed was past its end."
+		}
 	}
 	return ""
 }

@@ -19,6 +19,7 @@ const (
 // Keys is the ring of signing keys. Errors are those of *keys.Keeper.
 type Keys interface {
 	Overview(ctx context.Context) (keys.Overview, error)
+	Outlook() keys.Overview
 	Rotate(ctx context.Context, by m2m.Actor, how keys.Rotation) error
 	Compromise(ctx context.Context, by m2m.Actor, kid m2m.KeyID) error
 }

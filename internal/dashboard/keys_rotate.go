@@ -61,6 +61,7 @@ type compromiseView struct {
 	Key     keyView
 	Next    *keyView // signs then, if this one signs now; nil: one that is made at once
 	Signs   bool
+	Ready   time.Time // from when every verifier has the next key; zero: it has
 	Confirm field
 }
 
@@ -81,7 +82,11 @@ func (d *dashboard) showCompromise(x *exchange, status int, f *form) error {
 			continue
 		}
 		v := compromiseView{ringView: viewRing(o), Key: viewKey(k), Signs: k.State == keys.Active}
-		v.Next = v.in(keys.Announced)
+		if v.Next = v.in(keys.Announced); v.Next != nil {
+			if ready := v.Next.CreatedAt.Add(o.Policy.AnnounceFor()); ready.After(o.Now) {
+				v.Ready = ready
+			}
+		}
 		v.Confirm = field{
 			Name: "confirm", Label: "The first eight characters of its id, to confirm", Value: f.text("confirm"), Error: f.faults["confirm"],
 			Required: true, Mono: true, MaxLength: len(k.ID),
@@ -110,10 +115,7 @@ func (d *dashboard) compromise(x *exchange) error {
 	if err := d.Keys.Compromise(x.ctx(), x.actor(), m2m.KeyID(kid)); err != nil {
 		return err
 	}
-	o, err := d.Keys.Overview(x.ctx())
-	if err != nil {
-		return err
-	}
+	o := d.Keys.Outlook() // of what was just read: no failure from here on may look as if nothing had been done
 	at := o.Now
 	for _, k := range o.Keys {
 		if string(k.ID) == kid {

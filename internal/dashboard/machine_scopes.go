@@ -146,10 +146,18 @@ func (d *dashboard) scopesNotice(x *exchange, m m2m.Machine, add, remove []strin
 	}
 	var said []string
 	if len(add) > 0 {
-		said = append(said, fmt.Sprintf("“%s” may call %s now, with tokens made from now on", m.Name, d.names(x, add)))
+		text := fmt.Sprintf("“%s” may call %s now, with tokens made from now on", m.Name, d.names(x, add))
+		if d.Rule == m2m.Live {
+			text += ", and with living ones that had this scope when they were made"
+		}
+		said = append(said, text)
 	}
 	if len(remove) > 0 {
-		said = append(said, fmt.Sprintf("“%s” may not call %s any more: tokens are refused there at once, wherever this server is asked", m.Name, d.names(x, remove)))
+		text := "“%s” may not call %s any more: tokens are refused there at once, wherever this server is asked"
+		if d.Rule == m2m.Snapshot {
+			text = "“%s” may not call %s with tokens made from now on. Those made before stay good there until they end, by this server's rule (DUALMINT_SCOPE_CHECK=snapshot): revoke them if they must not"
+		}
+		said = append(said, fmt.Sprintf(text, m.Name, d.names(x, remove)))
 	}
 	n.Text = strings.Join(said, ". ") + "."
 	u := &undo{Label: "Change it back", Path: machinePath(m.ID) + "/scopes"}

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -63,6 +64,7 @@ func (d *dashboard) noSecret(x *exchange) error {
 // rotateView is the page on which a secret is replaced.
 type rotateView struct {
 	Machine m2m.Machine
+	Present string // the mark of the secret that is to be replaced
 	Overlap field
 }
 
@@ -83,11 +85,16 @@ func (d *dashboard) rotatePage(x *exchange) error {
 	}
 	f := emptyForm()
 	f.values.Set("overlap", "3600")
+	present, err := d.Machines.CurrentSecret(x.ctx(), string(m.ID))
+	if err != nil {
+		return err
+	}
+	f.values.Set("present", present)
 	return x.showRotate(http.StatusOK, m.Machine, f)
 }
 
 func (x *exchange) showRotate(status int, m m2m.Machine, f *form) error {
-	v := rotateView{Machine: m, Overlap: field{
+	v := rotateView{Machine: m, Present: f.text("present"), Overlap: field{
 		Name: "overlap", Label: "How long the present secret goes on working", Error: f.faults["overlap"], Options: choose(f.text("overlap"), overlaps()...),
 	}}
 	return x.show(status, page{
@@ -95,8 +102,9 @@ func (x *exchange) showRotate(status int, m m2m.Machine, f *form) error {
 	})
 }
 
+// rotate replaces the secret that its reader saw as the present one: a form sent twice, as by a reload, rotates once.
 func (d *dashboard) rotate(x *exchange) error {
-	f, err := x.form("overlap")
+	f, err := x.form("overlap", "present")
 	if err != nil {
 		return err
 	}
@@ -114,7 +122,13 @@ func (d *dashboard) rotate(x *exchange) error {
 		return fmt.Errorf("read overlap: %w", err)
 	}
 	overlap := time.Duration(seconds) * time.Second
-	plain, err := d.Machines.RotateSecret(x.ctx(), x.actor(), string(m.ID), overlap)
+	if f.text("present") == "" {
+		return errForm
+	}
+	plain, err := d.Machines.ReplaceSecret(x.ctx(), x.actor(), string(m.ID), f.text("present"), overlap)
+	if errors.Is(err, m2m.ErrConflict) {
+		return x.done(notice{Text: fmt.Sprintf("The secret of “%s” was rotated already, so nothing was changed now. It is behind View machine secret.", m.Name)}, machinePath(m.ID))
+	}
 	if err != nil {
 		return err
 	}

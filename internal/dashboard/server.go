@@ -27,6 +27,7 @@ type Deps struct {
 	Reports  Reports
 	Keys     Keys
 	Audit    Audit
+	Rule     m2m.ScopeRule
 	Instance m2m.InstanceID
 	Issuer   string // the public base URL, without a slash at its end
 	Logger   *slog.Logger

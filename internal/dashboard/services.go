@@ -68,5 +68,6 @@ type TokenView interface {
 // Secrets shows and replaces machine secrets.
 type Secrets interface {
 	ViewSecret(ctx context.Context, by m2m.Actor, id string) (secret.Text, error)
-	RotateSecret(ctx context.Context, by m2m.Actor, id string, overlap time.Duration) (secret.Text, error)
+	CurrentSecret(ctx context.Context, id string) (mark string, err error)
+	ReplaceSecret(ctx context.Context, by m2m.Actor, id, mark string, overlap time.Duration) (secret.Text, error)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/dualmint/dualmint/internal/secret"
@@ -45,10 +46,22 @@ func (x *exchange) setSession(id secret.Text) {
 	http.SetCookie(x.c.Writer, c)
 }
 
-// safe tells whether a session may travel on this connection: over HTTPS, or without leaving the machine. The browser puts the name that
-// it asked for into the Host header.
+// safe tells whether the key and a session may travel on this connection: over HTTPS, or without leaving the machine. The browser puts the
+// name that it asked for into the Host header. HTTPS ends before this server, so what tells is that it asked for the issuer's name, or that
+// a proxy that is trusted asks for it.
 func (x *exchange) safe() bool {
-	return x.d.secure || isLoopback(x.c.Request.Host)
+	if isLoopback(x.c.Request.Host) {
+		return true
+	}
+	return x.d.secure && (withoutPort(x.c.Request.Host) == withoutPort(x.d.host) || x.fromProxy())
+}
+
+func withoutPort(host string) string { return strings.TrimSuffix(strings.ToLower(host), ":443") }
+
+// fromProxy tells whether the other end of the connection is one of TrustedProxies.
+func (x *exchange) fromProxy() bool {
+	end, err := netip.ParseAddrPort(x.c.Request.RemoteAddr)
+	return err == nil && slices.ContainsFunc(x.d.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(end.Addr().Unmap()) })
 }
 
 func isLoopback(hostport string) bool {

@@ -27,7 +27,8 @@ func (d *dashboard) signInRoutes(r routes) {
 
 // signInView is the page on which the operator proves to be one.
 type signInView struct {
-	Safe  bool // the key may be sent from here
+	Safe  bool   // the key may be sent from here
+	At    string // where it may be; empty: over HTTPS somewhere
 	Key   field
 	Next  string
 	Ended string // "": no session is known to be over. endedChange: it was over before a form came
@@ -37,7 +38,9 @@ type signInView struct {
 const endedChange = "change"
 
 func (x *exchange) showSignIn(status int, v signInView) error {
-	v.Safe = x.safe()
+	if v.Safe = x.safe(); x.d.secure {
+		v.At = x.d.Issuer + Root
+	}
 	v.Key.Name, v.Key.Label, v.Key.Type, v.Key.Autocomplete, v.Key.Required = "key", "Instance secret key", "password", "current-password", true
 	v.Key.Hint = "It begins with sk_. The server reads it from DUALMINT_SECRET_KEY or DUALMINT_SECRET_KEY_FILE; with the embedded database it stands in the file beside it, ending in .secret-key."
 	return x.show(status, page{Name: "signin", Title: "Sign in", Body: v, Back: signInPath})

@@ -66,6 +66,17 @@ func (d *dashboard) revoke(x *exchange) error {
 	if !ok {
 		return m2m.ErrNotFound
 	}
+	before, err := d.Tokens.Look(x.ctx(), string(id))
+	if err != nil {
+		return err
+	}
+	if before.Revoked() {
+		text := "The token was revoked already, at " + moment(before.RevokedAt) + "; what was written down then stays"
+		if before.RevocationReason != nil {
+			text += ": “" + *before.RevocationReason + "”"
+		}
+		return x.done(notice{Text: text + "."}, tokensPath+"/"+string(id))
+	}
 	_, err = d.Tokens.Revoke(x.ctx(), m2m.Caller{Instance: true}, x.actor(), string(id), f.reason())
 	if err == nil {
 		return x.done(notice{

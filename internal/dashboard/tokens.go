@@ -59,7 +59,8 @@ func (d *dashboard) listTokens(x *exchange) error {
 	}
 	v := tokenList{Machine: m.Machine, Living: counted(living[m.ID]), Teach: d.teach(&m.Machine)}
 	for _, r := range found.Tokens {
-		v.Tokens = append(v.Tokens, tokenLine{r, tokens.Sight{Record: r, MachineLives: true}.State()})
+		sight := tokens.Sight{Record: r, MachineLives: true, KeyCompromised: slices.Contains(found.Compromised, r.KeyID)}
+		v.Tokens = append(v.Tokens, tokenLine{r, sight.State()})
 	}
 	if n := len(v.Tokens); n > 0 {
 		here := machinePath(m.ID) + "/tokens?"
@@ -85,7 +86,7 @@ type tokenView struct {
 type receiver struct {
 	ID   m2m.MachineID
 	Name string // empty: it may not be called any more
-	Now  bool   // the token's machine may call it at this moment
+	Now  bool   // it may have the token at this moment, by the scope rule
 }
 
 func (d *dashboard) showToken(x *exchange) error {
@@ -114,7 +115,7 @@ func (d *dashboard) viewToken(x *exchange, sight tokens.Sight) (tokenView, error
 		}
 	}
 	for _, id := range sight.Scopes {
-		v.Receivers = append(v.Receivers, receiver{ID: id, Name: names[id], Now: slices.Contains(sight.ScopesNow, id)})
+		v.Receivers = append(v.Receivers, receiver{ID: id, Name: names[id], Now: d.Rule == m2m.Snapshot || slices.Contains(sight.ScopesNow, id)})
 	}
 	return v, nil
 }

@@ -15,7 +15,7 @@ import (
 // Why an instance does not open. Both sentences are for the operator.
 var (
 	// ErrWrongMasterKey: none of the master keys opens what this database holds.
-	ErrWrongMasterKey = errors.New("no configured master key opens this database: set the one that it was first started with (a list may hold old and new)")
+	ErrWrongMasterKey = errors.New("no configured master key opens this database: set the one that it is sealed under now: the first one, or what `dualmint master-key reseal` put in its place (a list may hold old and new)")
 	// ErrOtherIssuer: the database belongs to an instance of another name.
 	ErrOtherIssuer = errors.New("this database belongs to another issuer")
 )

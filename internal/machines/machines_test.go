@@ -3,6 +3,7 @@ package machines
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,10 @@ func (f *fakeStore) ViewSecret(context.Context, m2m.Actor, m2m.MachineID) (Secre
 func (f *fakeStore) RotateSecret(_ context.Context, _ m2m.Actor, _ m2m.MachineID, next SecretRow, overlap time.Duration) error {
 	f.secret, f.overlap = next, overlap
 	return nil
+}
+
+func (f *fakeStore) CurrentSecret(context.Context, m2m.MachineID) (secret.Hash, error) {
+	return f.secret.Hash, nil
 }
 
 func (f *fakeStore) Callers(_ context.Context, hashes []secret.Hash) ([]m2m.Caller, error) {
@@ -159,6 +164,16 @@ func TestRotateAndViewSecret(t *testing.T) {
 	second, err := s.RotateSecret(t.Context(), m2m.Actor{}, string(d.ID), 28800*time.Second)
 	if err != nil || f.overlap != 8*time.Hour || second == first {
 		t.Errorf("rotated with %v, %v", f.overlap, err)
+	}
+	mark, err := s.CurrentSecret(t.Context(), string(d.ID))
+	if err != nil || mark != SecretMark(f.secret.Hash) || strings.Contains(fmt.Sprintf("%x", f.secret.Hash), mark) {
+		t.Errorf("the mark of the current secret is %q, %v", mark, err)
+	}
+	if _, err := s.ReplaceSecret(t.Context(), m2m.Actor{}, string(d.ID), mark, 0); err != nil || f.secret.Replaces != mark {
+		t.Errorf("replaced %q, %v", f.secret.Replaces, err)
+	}
+	if second, err = s.RotateSecret(t.Context(), m2m.Actor{}, string(d.ID), 0); err != nil || f.secret.Replaces != "" {
+		t.Errorf("replaced %q, %v", f.secret.Replaces, err)
 	}
 	if seen, err := s.ViewSecret(t.Context(), m2m.Actor{}, string(d.ID)); err != nil || seen != second {
 		t.Errorf("viewed another secret: %v", err)

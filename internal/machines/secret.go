@@ -32,6 +32,24 @@ func (s *Service) ViewSecret(ctx context.Context, by m2m.Actor, id string) (secr
 // RotateSecret makes a new current secret. The one until now works for overlap longer, to the second; 0 means that it is dead
 // when RotateSecret returns (R20).
 func (s *Service) RotateSecret(ctx context.Context, by m2m.Actor, id string, overlap time.Duration) (secret.Text, error) {
+	return s.ReplaceSecret(ctx, by, id, "", overlap)
+}
+
+// CurrentSecret gives the mark of the current secret, for ReplaceSecret.
+func (s *Service) CurrentSecret(ctx context.Context, id string) (mark string, err error) {
+	mid, err := parseID(id)
+	if err != nil {
+		return "", err
+	}
+	hash, err := s.store.CurrentSecret(ctx, mid)
+	if err != nil {
+		return "", fmt.Errorf("find machine secret: %w", err)
+	}
+	return SecretMark(hash), nil
+}
+
+// ReplaceSecret is RotateSecret for whoever saw which secret was current. m2m.ErrConflict: it is not any more, and nothing was changed.
+func (s *Service) ReplaceSecret(ctx context.Context, by m2m.Actor, id, mark string, overlap time.Duration) (secret.Text, error) {
 	if overlap < 0 || overlap > MaxOverlap {
 		return "", fault("previous_token_ttl", m2m.WrongValue, "must be from 0 to 28800 seconds")
 	}
@@ -40,6 +58,7 @@ func (s *Service) RotateSecret(ctx context.Context, by m2m.Actor, id string, ove
 		return "", err
 	}
 	plain, row := s.newSecret()
+	row.Replaces = mark
 	if err := s.store.RotateSecret(ctx, by, mid, row, overlap); err != nil {
 		return "", fmt.Errorf("rotate machine secret: %w", err)
 	}

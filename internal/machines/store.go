@@ -2,6 +2,8 @@ package machines
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -17,8 +19,15 @@ type Detail struct {
 // SecretRow is a machine secret as it is stored: its hash for look-up, itself sealed for viewing (R7).
 // It is sealed in the place SecretPlace(hash).
 type SecretRow struct {
-	Hash   secret.Hash
-	Sealed secret.Sealed
+	Hash     secret.Hash
+	Sealed   secret.Sealed
+	Replaces string // SecretMark of the one that it is to replace; empty: whichever is current
+}
+
+// SecretMark tells one secret of a machine from another, and tells nothing else about it.
+func SecretMark(h secret.Hash) string {
+	sum := sha256.Sum256(h[:])
+	return hex.EncodeToString(sum[:8])
 }
 
 // Query chooses machines from an allow-list of orders (R19).
@@ -74,7 +83,9 @@ type ScopeStore interface {
 type SecretStore interface {
 	// ViewSecret reads the current secret. Audit: "machine.secret_viewed".
 	ViewSecret(ctx context.Context, by m2m.Actor, id m2m.MachineID) (SecretRow, error)
-	// RotateSecret makes next the current secret; the one until now lives on for overlap by the database's clock, to the second and
+	// CurrentSecret gives the hash of the current secret.
+	CurrentSecret(ctx context.Context, id m2m.MachineID) (secret.Hash, error)
+	// RotateSecret makes next the current secret, unless that one is to replace another than is current (m2m.ErrConflict); the one until now lives on for overlap by the database's clock, to the second and
 	// not one request longer (R20), and any older one is dropped. 0 drops all old ones. Audit: "machine.secret_rotated".
 	RotateSecret(ctx context.Context, by m2m.Actor, id m2m.MachineID, next SecretRow, overlap time.Duration) error
 	// Callers tells whom each credential hash belongs to at this moment: the operator, a living machine (with its scopes), or nobody

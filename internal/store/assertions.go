@@ -61,17 +61,12 @@ func (d *DB) UseAssertion(ctx context.Context, a m2m.Assertion, jwk []byte) (mac
 		if err != nil {
 			return err
 		}
-		var current secretRow
-		err = tx.Where("machine_id = ? AND expires_at IS NULL", id).Take(&current).Error
-		if errors.Is(err, gorm.ErrRecordNotFound) {
+		out.Machine = found.Machine
+		out.Current, err = currentSecret(tx, a.Machine)
+		if errors.Is(err, m2m.ErrMachineNotFound) {
 			return m2m.ErrRefused
 		}
-		if err != nil {
-			return err
-		}
-		out.Machine = found.Machine
-		copy(out.Current[:], current.Hash) // 32 bytes, by the schema
-		return nil
+		return err
 	})
 	if err != nil {
 		return machines.Proven{}, err

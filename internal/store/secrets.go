@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -42,12 +43,38 @@ func (d *DB) ViewSecret(ctx context.Context, by m2m.Actor, id m2m.MachineID) (ma
 	return out, err
 }
 
+// CurrentSecret satisfies machines.SecretStore.
+func (d *DB) CurrentSecret(ctx context.Context, id m2m.MachineID) (secret.Hash, error) {
+	hash, err := currentSecret(d.gorm.WithContext(ctx), id)
+	return hash, outward("find a machine secret", err)
+}
+
+// currentSecret finds what a living machine has: a deleted one has no secrets.
+func currentSecret(tx *gorm.DB, id m2m.MachineID) (h secret.Hash, err error) {
+	var row secretRow
+	err = tx.Where("machine_id = ? AND expires_at IS NULL", storable(string(id))).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		err = m2m.ErrMachineNotFound
+	}
+	copy(h[:], row.Hash) // 32 bytes, by the schema
+	return h, err
+}
+
 // RotateSecret makes next the current secret. The end of the old one is written down in the database's time, and whoever authenticates
 // compares it with that same clock (R20).
 func (d *DB) RotateSecret(ctx context.Context, by m2m.Actor, id m2m.MachineID, next machines.SecretRow, overlap time.Duration) error {
 	return d.inTx(ctx, "rotate a machine secret", func(tx *gorm.DB) error {
 		if err := lockLiving(tx, id); err != nil {
 			return err
+		}
+		if next.Replaces != "" {
+			current, err := currentSecret(tx, id)
+			if err != nil {
+				return err
+			}
+			if machines.SecretMark(current) != next.Replaces {
+				return m2m.ErrConflict
+			}
 		}
 		older := tx.Where("machine_id = ?", string(id))
 		if overlap > 0 {

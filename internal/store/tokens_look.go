@@ -44,12 +44,33 @@ func (d *DB) TokenPage(ctx context.Context, q tokens.PageQuery) (tokens.Page, er
 				return err
 			}
 		}
-		return nil
+		page.Compromised, err = compromised(tx, signersOf(page.Tokens))
+		return err
 	})
 	if err != nil {
 		return tokens.Page{}, err
 	}
 	return page, nil
+}
+
+// signersOf gives the keys that signed these tokens, each once.
+func signersOf(list []m2m.Record) []string {
+	var kids []string
+	for _, r := range list {
+		if r.KeyID != "" && !slices.Contains(kids, string(r.KeyID)) {
+			kids = append(kids, string(r.KeyID))
+		}
+	}
+	return kids
+}
+
+// compromised tells which of these keys are. The primary key finds them.
+func compromised(tx *gorm.DB, kids []string) (out []m2m.KeyID, err error) {
+	if len(kids) == 0 {
+		return nil, nil
+	}
+	err = tx.Table("signing_keys").Where("kid IN ? AND state = 'compromised'", kids).Pluck("kid", &out).Error
+	return out, err
 }
 
 func tokenOrder(ascending bool) string {

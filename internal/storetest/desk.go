@@ -149,6 +149,19 @@ func livingAreCounted(t *testing.T, open OpenHot) {
 			t.Errorf("at most %d: %v, want %d", most, got, want)
 		}
 	}
+	// Tokens of a key that is compromised do not live, and pages of them say which key that is.
+	c, _ := w.machine()
+	jwt := w.jwt("active", c)
+	w.put(w.opaque(c), jwt)
+	w.Exec("UPDATE signing_keys SET state = 'compromised' WHERE kid = ?", string(jwt.KeyID))
+	got, err := w.LivingTokens(t.Context(), []m2m.MachineID{a, c}, 100)
+	if err != nil || got[a] != 2 || got[c] != 1 { // one of a's was such a JWT
+		t.Errorf("with a compromised key: %v, %v", got, err)
+	}
+	page, err := w.TokenPage(t.Context(), tokens.PageQuery{Machine: c, Limit: 5})
+	if err != nil || len(page.Tokens) != 2 || !slices.Equal(page.Compromised, []m2m.KeyID{jwt.KeyID}) {
+		t.Errorf("%d tokens, compromised: %v, %v", len(page.Tokens), page.Compromised, err)
+	}
 }
 
 // R18, R63

@@ -39,7 +39,21 @@ func currentSecretIsViewable(t *testing.T, s Stores) {
 	second := aSecret()
 	must(t, s.RotateSecret(t.Context(), admin(), d.ID, second, time.Hour))
 	wantsCurrent(t, s, d.ID, second)
-	_, err := s.ViewSecret(t.Context(), admin(), newMachineID())
+	// Whoever saw another secret than is current replaces none: neither audit nor overlap.
+	late := aSecret()
+	late.Replaces = machines.SecretMark(first.Hash)
+	wants(t, "rotated meanwhile", s.RotateSecret(t.Context(), admin(), d.ID, late, 0), m2m.ErrConflict)
+	wantsHolders(t, s, d.ID, map[string]machines.SecretRow{"first": first, "second": second}, map[string]machines.SecretRow{"late": late})
+	hash, err := s.CurrentSecret(t.Context(), d.ID)
+	if err != nil || hash != second.Hash {
+		t.Errorf("the current secret is another: %v", err)
+	}
+	third := aSecret()
+	third.Replaces = machines.SecretMark(hash)
+	must(t, s.RotateSecret(t.Context(), admin(), d.ID, third, 0))
+	_, err = s.CurrentSecret(t.Context(), newMachineID())
+	wants(t, "current of nobody", err, m2m.ErrMachineNotFound)
+	_, err = s.ViewSecret(t.Context(), admin(), newMachineID())
 	wants(t, "of nobody", err, m2m.ErrMachineNotFound)
 	wants(t, "rotate nobody's", s.RotateSecret(t.Context(), admin(), newMachineID(), aSecret(), 0), m2m.ErrMachineNotFound)
 }

@@ -22,6 +22,7 @@ type PageQuery struct {
 type Page struct {
 	Tokens         []m2m.Record
 	Previous, Next bool
+	Compromised    []m2m.KeyID // of the keys that signed them
 }
 
 // Sight is a token with everything that decides whether it is good.
@@ -67,7 +68,8 @@ type Desk interface {
 	TokenPage(ctx context.Context, q PageQuery) (Page, error)
 	// Token gives one, of a deleted machine too. m2m.ErrNotFound: there is none of this id.
 	Token(ctx context.Context, id m2m.TokenID) (Sight, error)
-	// LivingTokens counts the tokens of each of these machines that are neither revoked nor expired, no further than most each.
+	// LivingTokens counts the tokens of each of these machines that are neither revoked nor expired, nor signed with a key that is
+	// compromised, no further than most each.
 	LivingTokens(ctx context.Context, ids []m2m.MachineID, most int) (map[m2m.MachineID]int, error)
 	// RevokeMany revokes at most so many living tokens of a machine and tells how many there were, as of one transaction.
 	// m2m.ErrMachineNotFound: no living machine of that id. Audit: "token.revoke_all", with the number, if there were any.

@@ -1,0 +1,128 @@
+package dashboard
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dualmint/dualmint/internal/keys"
+	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/tokens"
+)
+
+const (
+	aToken  = "mt_0123456789abcdef0123456789abcdef"
+	billing = "mch_0ujsswThIGTUYm2K8FjOOfXtY1B"
+)
+
+// livingJWT is a JWT of orders that was made with one scope, which its machine has at this moment or not.
+func livingJWT(now bool) *tokens.Sight {
+	s := &tokens.Sight{MachineName: "orders", MachineLives: true, Record: m2m.Record{
+		Grant: m2m.Grant{ID: aToken, Machine: orders, Scopes: m2m.Scopes{billing}}, Format: m2m.JWT, KeyID: kidActive,
+	}}
+	if now {
+		s.ScopesNow = s.Scopes
+	}
+	return s
+}
+
+func (w *world) paste() string {
+	w.t.Helper()
+	out := w.send(http.MethodPost, Root+"/tokens", url.Values{"token": {"a.b.c"}}, signedIn)
+	if out.Code != http.StatusOK {
+		w.t.Fatalf("%d %s", out.Code, out.Body)
+	}
+	return out.Body.String()
+}
+
+// The inspector's word is that of an online check from the receivers that the scope rule lets have the token.
+func TestATokenThatNoMachineAcceptsIsNotGood(t *testing.T) {
+	const good, bad = `<h2 id="verdict">Good</h2>`, `<h2 id="verdict">Not good</h2>`
+	silent := livingJWT(true)
+	silent.Scopes, silent.ScopesNow = nil, nil
+	for name, c := range map[string]struct {
+		rule  m2m.ScopeRule
+		sight *tokens.Sight
+		want  string
+		why   string
+	}{
+		"has its scope":          {m2m.Live, livingJWT(true), good, "from the machines below"},
+		"its scope was taken":    {m2m.Live, livingJWT(false), bad, "has been taken from its machine since"},
+		"taken, by the snapshot": {m2m.Snapshot, livingJWT(false), good, "from the machines below"},
+		"made without scopes":    {m2m.Live, silent, bad, "it was made without scopes"},
+	} {
+		w := newWorld(t, local, func(d *Deps) { d.Rule = c.rule })
+		w.tokens.sight = c.sight
+		page := w.paste()
+		if !strings.Contains(page, c.want) || !strings.Contains(page, c.why) || strings.Count(page, "his server accepts it") != strings.Count(c.want, ">Good") {
+			t.Errorf("%s: %s", name, page)
+		}
+		if refusedThere := strings.Contains(page, "refused there now"); refusedThere != (name == "its scope was taken") {
+			t.Errorf("%s: refused there now: %t", name, refusedThere)
+		}
+	}
+}
+
+func TestAJWTOfAKeyThatIsOutOfUseIsToldWhatBecameOfIt(t *testing.T) {
+	w := newWorld(t, local)
+	w.figures.ring = ring(w.now, w.now)
+	w.figures.ring.Keys = append(w.figures.ring.Keys, keys.Forecast{Key: keys.Key{ID: "gone", State: keys.Removed}},
+		keys.Forecast{Key: keys.Key{ID: "stolen", State: keys.Compromised, CompromisedAt: w.now}})
+	w.tokens.refused = "key"
+	for kid, want := range map[string]string{"stolen": "compromised at " + moment(w.now), "gone": "was removed", "other": "of another issuer"} {
+		w.tokens.header = `{"kid":"` + kid + `"}`
+		if page := w.paste(); !strings.Contains(page, want) || !strings.Contains(page, "whether it was signed was not checked") || strings.Contains(page, "nobody has signed") {
+			t.Errorf("%s: %s", kid, page)
+		}
+	}
+}
+
+func TestTheListOfTokensKnowsCompromisedKeys(t *testing.T) {
+	w := newWorld(t, local)
+	w.tokens.sight = livingJWT(true)
+	path := "/machines/" + orders + "/tokens"
+	if page := get(t, w, path); !strings.Contains(page, ">living</span>") {
+		t.Error("a living one is not")
+	}
+	w.tokens.compromised = []m2m.KeyID{kidActive}
+	if page := get(t, w, path); strings.Contains(page, ">living</span>") || !strings.Contains(page, "key compromised") {
+		t.Error("a JWT of a compromised key lives")
+	}
+}
+
+func TestRevokingTwiceTellsWhatTheFirstTimeSaid(t *testing.T) {
+	w := newWorld(t, local)
+	w.tokens.sight = livingJWT(true)
+	again := func() string {
+		out := w.send(http.MethodPost, Root+"/tokens/"+aToken+"/revoke", url.Values{"reason": {"the second"}}, signedIn)
+		if out.Code != http.StatusSeeOther {
+			t.Fatalf("%d %s", out.Code, out.Body)
+		}
+		return w.sessions.notice
+	}
+	if said := again(); !strings.Contains(said, "is revoked") || w.tokens.revoked != 1 {
+		t.Errorf("%d: %s", w.tokens.revoked, said)
+	}
+	w.tokens.sight.RevokedAt, w.tokens.sight.RevocationReason = w.now.Add(-time.Hour), new("the first")
+	if said := again(); !strings.Contains(said, "revoked already, at "+moment(w.now.Add(-time.Hour))) || !strings.Contains(said, "the first") || w.tokens.revoked != 1 {
+		t.Errorf("%d: %s", w.tokens.revoked, said)
+	}
+}
+
+// What a change of scopes does to tokens that exist depends on the rule of the server.
+func TestTheNoticeOfAChangeOfScopesFollowsTheRule(t *testing.T) {
+	for rule, want := range map[m2m.ScopeRule][2]string{
+		m2m.Live:     {"and with living ones that had this scope when they were made", "tokens are refused there at once"},
+		m2m.Snapshot: {"with tokens made from now on.", "Those made before stay good there until they end"},
+	} {
+		w := newWorld(t, local, func(d *Deps) { d.Rule = rule })
+		for i, form := range []url.Values{{"scope": {billing}}, {"had": {billing}}} {
+			out := w.send(http.MethodPost, machinesPath+"/"+orders+"/scopes", form, signedIn)
+			if out.Code != http.StatusSeeOther || !strings.Contains(w.sessions.notice, want[i]) {
+				t.Errorf("%s: %d %s", rule, out.Code, w.sessions.notice)
+			}
+		}
+	}
+}
