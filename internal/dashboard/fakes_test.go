@@ -86,6 +86,7 @@ type fakeMachines struct {
 	deleted  int
 	overlaps []time.Duration
 	views    int
+	gets     int
 }
 
 func (f *fakeMachines) Page(context.Context, machines.PageQuery) (machines.Page, error) {
@@ -96,6 +97,7 @@ func (f *fakeMachines) Page(context.Context, machines.PageQuery) (machines.Page,
 }
 
 func (f *fakeMachines) Get(_ context.Context, id string) (machines.Detail, error) {
+	f.gets++
 	if id != string(f.machine.ID) {
 		return machines.Detail{}, m2m.ErrMachineNotFound
 	}
@@ -114,7 +116,18 @@ func (f *fakeMachines) Create(_ context.Context, _ m2m.Actor, d machines.Draft) 
 func (f *fakeMachines) Update(_ context.Context, _ m2m.Actor, _ string, p machines.Patch) (machines.Detail, error) {
 	f.patches = append(f.patches, p)
 	after := f.machine
-	after.Name = *p.Name
+	if p.Name != nil {
+		after.Name = *p.Name
+	}
+	if p.Format != nil {
+		after.DefaultFormat = *p.Format
+	}
+	if p.Lifetime != nil {
+		after.Endless, after.DefaultTTL = p.Lifetime.Endless, time.Duration(p.Lifetime.Seconds)*time.Second
+	}
+	if f.refuses == nil {
+		f.machine = after
+	}
 	return after, f.refuses
 }
 
@@ -153,6 +166,11 @@ type fakeTokens struct {
 	header      string
 	compromised []m2m.KeyID
 	revoked     int
+	refuses     error // to issue
+}
+
+func (f *fakeTokens) IssueAs(context.Context, m2m.Actor, m2m.Machine, tokens.Request) (tokens.Issued, error) {
+	return tokens.Issued{}, f.refuses
 }
 
 func (*fakeTokens) Living(context.Context, []m2m.MachineID) (map[m2m.MachineID]int, error) {
@@ -167,6 +185,9 @@ func (f *fakeTokens) Look(context.Context, string) (tokens.Sight, error) {
 }
 
 func (f *fakeTokens) Page(context.Context, tokens.PageQuery) (tokens.Page, error) {
+	if f.sight == nil {
+		return tokens.Page{}, nil
+	}
 	return tokens.Page{Tokens: []m2m.Record{f.sight.Record}, Compromised: f.compromised}, nil
 }
 

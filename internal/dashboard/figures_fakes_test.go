@@ -19,6 +19,8 @@ type fakeFigures struct {
 	scopes        machines.Edges
 	busy          machines.Edges
 	ends          map[m2m.MachineID]machines.End
+	noEnds        error // names cannot be read
+	asks          int   // how often they were
 	statement     usage.Statement
 	ring          keys.Overview
 	rotations     []keys.Rotation
@@ -53,7 +55,8 @@ func (f *fakeFigures) LastHour(context.Context) ([]usage.Traffic, time.Time, err
 }
 
 func (f *fakeFigures) Ends(context.Context, []m2m.MachineID) (map[m2m.MachineID]machines.End, error) {
-	return f.ends, nil
+	f.asks++
+	return f.ends, f.noEnds
 }
 
 func (f *fakeFigures) List(context.Context, machines.Query) ([]machines.Detail, int64, error) {

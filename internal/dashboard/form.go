@@ -81,21 +81,8 @@ func (f *form) take(err error, fields map[string]string) error {
 	if !known {
 		return err
 	}
-	message := sentence(fault.Message)
-	if fault.Field == "default_token_ttl" { // the wire speaks of seconds and of null
-		message = "A lifetime is at least 1 second and at most 3,650 days."
-	}
-	f.fault(name, message)
+	f.fault(name, f.said(fault))
 	return nil
-}
-
-// sentence makes a sentence for people of one that began with the name of a field.
-func sentence(s string) string {
-	s = strings.TrimSuffix(s, ".")
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
 // emptyForm is that of a page which nobody has sent yet.

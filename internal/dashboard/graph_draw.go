@@ -134,7 +134,7 @@ func (s *stage) line(from string, a column, to string, b column, e machines.Edge
 	if !e.Scope {
 		l.Class, may = "gone", "may not call any more"
 	}
-	l.Title = fmt.Sprintf("%s %s %s: %s verified", e.From.Name, may, e.To.Name, number(e.Verified))
+	l.Title = inline(fmt.Sprintf("%s %s %s: %s verified", e.From.Name, may, e.To.Name, number(e.Verified)))
 	if e.Verified > 0 {
 		if e.Scope {
 			l.Class = "busy"

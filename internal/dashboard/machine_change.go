@@ -32,6 +32,7 @@ type machineForm struct {
 	Endless field
 	Scopes  picker // of a new machine
 	Machine *m2m.Machine
+	Had     []undoPair // what the page showed of the machine when it was made
 }
 
 // formFields translates the names of the wire into those of the form.
@@ -54,8 +55,7 @@ func newMachineForm(f *form) machineForm {
 		},
 		Amount: field{Name: "amount", Label: "Default lifetime", Value: f.text("amount"), Error: f.faults["amount"], Type: "number"},
 		Unit: field{
-			Name: "unit", Label: "Unit", Options: choose(f.text("unit"),
-				option{Value: "1", Label: "seconds"}, option{Value: "60", Label: "minutes"}, option{Value: "3600", Label: "hours"}, option{Value: "86400", Label: "days"}),
+			Name: "unit", Label: "Unit", Options: choose(f.text("unit"), units()...),
 		},
 		Endless: field{Name: "endless", Label: "Opaque tokens do not expire", Value: f.text("endless")},
 	}
@@ -73,6 +73,12 @@ func (f *form) readLifetime() *machines.Lifetime {
 		return nil
 	}
 	return &machines.Lifetime{Seconds: n * unit}
+}
+
+// saidLifetime says a lifetime as lifetimeOf says that of a machine.
+func saidLifetime(l machines.Lifetime) string {
+	const most = int64(math.MaxInt64 / time.Second) // what is more is refused anyway
+	return lifetimeOf(m2m.Machine{Endless: l.Endless, DefaultTTL: time.Duration(min(l.Seconds, most)) * time.Second})
 }
 
 // writeLifetime is the other direction: the largest unit in which the lifetime is a whole number.
@@ -108,11 +114,11 @@ func (d *dashboard) showNewMachine(x *exchange, status int, f *form) error {
 }
 
 func (d *dashboard) newMachine(x *exchange) error {
-	f, err := x.form("name", "format", "amount", "unit", "endless", "scope", "find", "search")
+	f, err := x.form("name", "format", "amount", "unit", "endless", "scope", "find", "found", "search", "enter")
 	if err != nil {
 		return err
 	}
-	if f.has("search") { // the button beside the search of the scopes: nothing is made yet
+	if f.searches() { // nothing is made yet
 		return d.showNewMachine(x, http.StatusOK, f)
 	}
 	draft := machines.Draft{Name: f.text("name"), Scopes: f.all("scope"), Lifetime: f.readLifetime(), Format: m2m.Format(f.text("format"))}
@@ -137,20 +143,53 @@ func (d *dashboard) editMachinePage(x *exchange) error {
 		return err
 	}
 	f := emptyForm()
-	f.values.Set("name", m.Name)
-	f.values.Set("format", string(m.DefaultFormat))
-	f.writeLifetime(m.Machine)
+	f.fill(m.Machine)
 	return x.showEdit(http.StatusOK, f, m.Machine)
+}
+
+// fill says of a machine what the form does not say, and that this is what the machine had.
+func (f *form) fill(m m2m.Machine) {
+	if !f.has("name") {
+		f.values.Set("name", m.Name)
+		f.values.Set("had_name", m.Name)
+	}
+	if !f.has("format") {
+		f.values.Set("format", string(m.DefaultFormat))
+		f.values.Set("had_format", string(m.DefaultFormat))
+	}
+	if !f.has("amount") && !f.has("endless") {
+		f.writeLifetime(m)
+		f.values.Set("had_lifetime", lifetimeOf(m))
+	}
+}
+
+// patch is what the form says and the machine had not, as far as the reader of the page knows. What somebody else changed meanwhile stays.
+// Faults are noted beside their fields.
+func (f *form) patch() machines.Patch {
+	var p machines.Patch
+	if name := f.text("name"); name != f.text("had_name") {
+		p.Name = &name
+	}
+	if format := m2m.Format(f.text("format")); string(format) != f.text("had_format") {
+		p.Format = &format
+	}
+	if l := f.readLifetime(); l != nil && saidLifetime(*l) != f.text("had_lifetime") {
+		p.Lifetime = l
+	}
+	return p
 }
 
 func (x *exchange) showEdit(status int, f *form, m m2m.Machine) error {
 	v := newMachineForm(f)
 	v.Machine = &m
+	for _, name := range hadFields() {
+		v.Had = append(v.Had, undoPair{name, f.text(name)})
+	}
 	return x.show(status, page{Name: "machine_edit", Title: "Edit " + m.Name, Section: sectionMachines, Body: v, Back: machinePath(m.ID) + "/edit"})
 }
 
 func (d *dashboard) editMachine(x *exchange) error {
-	f, err := x.form("name", "format", "amount", "unit", "endless")
+	f, err := x.form(append(hadFields(), "name", "format", "amount", "unit", "endless")...)
 	if err != nil {
 		return err
 	}
@@ -158,8 +197,11 @@ func (d *dashboard) editMachine(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	name, format := f.text("name"), m2m.Format(f.text("format"))
-	patch := machines.Patch{Name: &name, Format: &format, Lifetime: f.readLifetime()}
+	f.fill(before.Machine)
+	patch := f.patch()
+	if patch == (machines.Patch{}) && len(f.faults) == 0 {
+		return x.done(editNotice(before.Machine, before.Machine), machinePath(before.ID))
+	}
 	if len(f.faults) == 0 {
 		after, err := d.Machines.Update(x.ctx(), x.actor(), string(before.ID), patch)
 		if err == nil {
@@ -172,28 +214,34 @@ func (d *dashboard) editMachine(x *exchange) error {
 	return x.showEdit(http.StatusUnprocessableEntity, f, before.Machine)
 }
 
-// editNotice tells what is different now; undoing is saving what was before.
+// hadFields are those that say what a machine had when the page was made.
+func hadFields() []string { return []string{"had_name", "had_format", "had_lifetime"} }
+
+// editNotice tells what is different now; undoing is saving what was before, and nothing else.
 func editNotice(before, after m2m.Machine) notice {
 	var changed []string
+	var fields []undoPair
 	if before.Name != after.Name {
 		changed = append(changed, fmt.Sprintf("its name was “%s”", before.Name))
+		fields = append(fields, undoPair{"name", before.Name}, undoPair{"had_name", after.Name})
 	}
 	if before.DefaultFormat != after.DefaultFormat {
 		changed = append(changed, fmt.Sprintf("its default format was %s", formatName(before.DefaultFormat)))
+		fields = append(fields, undoPair{"format", string(before.DefaultFormat)}, undoPair{"had_format", string(after.DefaultFormat)})
 	}
 	if lifetimeOf(before) != lifetimeOf(after) {
 		changed = append(changed, fmt.Sprintf("its default lifetime was %s", lifetimeOf(before)))
+		old := emptyForm()
+		old.writeLifetime(before)
+		for _, name := range []string{"amount", "unit", "endless"} {
+			if old.has(name) {
+				fields = append(fields, undoPair{name, old.text(name)})
+			}
+		}
+		fields = append(fields, undoPair{"had_lifetime", lifetimeOf(after)})
 	}
 	if len(changed) == 0 {
 		return notice{Text: fmt.Sprintf("“%s” is as it was.", after.Name)}
-	}
-	old := emptyForm()
-	old.writeLifetime(before)
-	fields := []undoPair{{"name", before.Name}, {"format", string(before.DefaultFormat)}}
-	for _, name := range []string{"amount", "unit", "endless"} {
-		if old.has(name) {
-			fields = append(fields, undoPair{name, old.text(name)})
-		}
 	}
 	return notice{
 		Text: fmt.Sprintf("“%s” was changed: %s. Tokens made from now on follow it; those made before stay what they are.", after.Name, strings.Join(changed, ", ")),

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -27,14 +28,13 @@ type picker struct {
 // pick fills a picker from what a form says. except is no choice: a machine does not need to call itself.
 func (d *dashboard) pick(x *exchange, f *form, except m2m.MachineID) (picker, error) {
 	p := picker{Find: f.text("find"), Error: f.faults["scope"], Had: f.all("had")}
-	for _, id := range f.all("scope") {
-		m, err := d.Machines.Get(x.ctx(), id)
-		if err != nil {
-			continue // deleted meanwhile: it is no choice any more
-		}
-		p.Chosen = append(p.Chosen, m.Machine)
+	var err error
+	if p.Chosen, err = d.chosen(x, f.all("scope")); err != nil {
+		return picker{}, err
 	}
-	slices.SortFunc(p.Chosen, func(a, b m2m.Machine) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.Chosen, func(a, b m2m.Machine) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(string(a.ID), string(b.ID)))
+	})
 	const spare = 2 // one tells whether there are more, one is the machine itself
 	most := choicesShown + len(p.Chosen) + spare
 	found, err := d.Machines.Page(x.ctx(), machines.PageQuery{Text: p.Find, ByName: true, Asc: true, Limit: most})
@@ -51,6 +51,37 @@ func (d *dashboard) pick(x *exchange, f *form, except m2m.MachineID) (picker, er
 	p.Offers = p.Offers[:min(len(p.Offers), choicesShown)]
 	p.Alone = p.Find == "" && len(p.Offers)+len(p.Chosen) == 0
 	return p, nil
+}
+
+// chosen gives the machines of these ids by name, in one query for any number of them. What was deleted meanwhile, or never was a
+// machine, is no choice any more.
+func (d *dashboard) chosen(x *exchange, texts []string) ([]m2m.Machine, error) {
+	ids := make([]m2m.MachineID, 0, len(texts))
+	for _, text := range texts {
+		if id, ok := m2m.ParseMachineID(text); ok {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	ends, err := d.Graph.Ends(x.ctx(), ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]m2m.Machine, 0, len(ends))
+	for _, e := range ends {
+		if !e.Deleted {
+			out = append(out, m2m.Machine{ID: e.ID, Name: e.Name})
+		}
+	}
+	return out, nil
+}
+
+// searches tells whether a form with a picker asks for a search and for nothing else: by the button beside it, or by Enter after something
+// was typed that the page does not show yet.
+func (f *form) searches() bool {
+	return f.has("search") || f.has("enter") && f.text("find") != f.text("found")
 }
 
 // scopesView is the page on which the scopes of one machine are chosen.
@@ -85,7 +116,7 @@ func (d *dashboard) showScopes(x *exchange, status int, f *form, m m2m.Machine) 
 
 // changeScopes gives what is chosen now and was not, and takes what was and is not. What somebody else changed meanwhile stays.
 func (d *dashboard) changeScopes(x *exchange) error {
-	f, err := x.form("scope", "had", "find", "search")
+	f, err := x.form("scope", "had", "find", "found", "search", "enter")
 	if err != nil {
 		return err
 	}
@@ -93,7 +124,7 @@ func (d *dashboard) changeScopes(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if f.has("search") {
+	if f.searches() {
 		return d.showScopes(x, http.StatusOK, f, m.Machine)
 	}
 	add, remove := difference(f.all("scope"), f.all("had")), difference(f.all("had"), f.all("scope"))

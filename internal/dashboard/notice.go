@@ -26,6 +26,7 @@ type undoPair struct {
 
 // done leaves a notice and sends the browser to the page that shows it.
 func (x *exchange) done(n notice, path string) error {
+	n.Text = inline(n.Text)
 	text, err := json.Marshal(n)
 	if err != nil {
 		return fmt.Errorf("encode notice: %w", err)

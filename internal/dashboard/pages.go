@@ -69,6 +69,7 @@ func (x *exchange) show(status int, p page) error {
 			p.Back = x.c.Request.URL.RequestURI()
 		}
 	}
+	p.Title = inline(p.Title)
 	f := frame{page: p, Theme: x.theme(), Host: d.host, Assets: d.assets.paths}
 	if x.signedIn {
 		f.Sections = sections(p.Section)

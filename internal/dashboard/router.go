@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -46,13 +49,18 @@ func (d *dashboard) routes(r routes) {
 }
 
 // get hangs up a page for whoever has a session.
-func (r routes) get(path string, f handle) { r.e.GET(Root+path, r.d.anyone(r.d.signedIn(f))) }
+func (r routes) get(path string, f handle) { r.open(http.MethodGet, path, r.d.signedIn(f)) }
 
 // post hangs up a change for whoever has a session.
 func (r routes) post(path string, f handle) { r.e.POST(Root+path, r.d.anyone(r.d.signedIn(f))) }
 
 // open hangs up what needs no session.
-func (r routes) open(method, path string, f handle) { r.e.Handle(method, Root+path, r.d.anyone(f)) }
+func (r routes) open(method, path string, f handle) {
+	if method == http.MethodGet {
+		r.d.gets = append(r.d.gets, strings.Split(Root+path, "/"))
+	}
+	r.e.Handle(method, Root+path, r.d.anyone(f))
+}
 
 // anyone runs a handler under the address's rate limit, for requestTimeout at most, and if the request came from a page of ours (R47). It
 // begins the exchange, catches panics and writes the one log line.
@@ -79,8 +87,26 @@ func (d *dashboard) guarded(x *exchange, f handle) error {
 	return f(x)
 }
 
-// signedIn runs a handler for the holder of a session. Who has none is sent to sign in, and comes back to the page asked for; of a
-// change that did not happen the answer is the same.
+// isPage tells whether a path answers a GET.
+func (d *dashboard) isPage(path string) bool {
+	parts := strings.Split(path, "/")
+	return slices.ContainsFunc(d.gets, func(route []string) bool {
+		return slices.EqualFunc(route, parts, func(r, p string) bool { return r == p || strings.HasPrefix(r, ":") && p != "" })
+	})
+}
+
+// pageOf is the page that a form was sent from: it has the form's own path, or the nearest one above.
+func (d *dashboard) pageOf(to string) string {
+	for to != Root && !d.isPage(to) {
+		if to = path.Dir(to); len(to) < len(Root) {
+			return Root
+		}
+	}
+	return to
+}
+
+// signedIn runs a handler for the holder of a session. Who has none is sent to sign in, and comes back to the page asked for or to that
+// of the form; a change that did not happen is said to be one.
 func (d *dashboard) signedIn(f handle) handle {
 	return func(x *exchange) error {
 		session, err := d.Sessions.Find(x.ctx(), x.sessionID())

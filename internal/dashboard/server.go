@@ -43,6 +43,7 @@ type dashboard struct {
 	secure  bool // browsers come by HTTPS
 	host    string
 	pages   map[string]*template.Template
+	gets    [][]string // the paths that answer a GET, in parts
 	assets  assets
 	origins *http.CrossOriginProtection
 	signIns *limiter // sign-ins by address

@@ -76,11 +76,12 @@ func isLoopback(hostport string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// ours gives a path of the dashboard as it was, and Root for anything else: nobody is sent to another host.
-func ours(path string) string {
+// ours gives the path of a page of the dashboard as it was, and Root for anything else: nobody is sent to another host, or to what answers
+// forms alone.
+func (d *dashboard) ours(path string) string {
 	u, err := url.Parse(path) // of what a browser makes of dots in a path, nothing leads out of Root
 	ok := err == nil && !strings.Contains(u.Path, "..") && u.Scheme == "" && u.Host == "" && u.User == nil && !strings.ContainsAny(path, "\\\r\n\t") &&
-		(u.Path == Root || strings.HasPrefix(u.Path, Root+"/"))
+		d.isPage(u.Path) // each of them begins with Root
 	if !ok {
 		return Root
 	}

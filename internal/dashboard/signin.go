@@ -31,8 +31,11 @@ type signInView struct {
 	At    string // where it may be; empty: over HTTPS somewhere
 	Key   field
 	Next  string
-	Ended bool // the browser had a session that is over
+	Ended string // "": no session is known to be over. endedChange: it was over before a form came
 }
+
+// endedChange says that a form came without a session: nothing was changed, and whoever sent it has to be told.
+const endedChange = "change"
 
 func (x *exchange) showSignIn(status int, v signInView) error {
 	if v.Safe = x.safe(); x.d.secure {
@@ -43,16 +46,22 @@ func (x *exchange) showSignIn(status int, v signInView) error {
 	return x.show(status, page{Name: "signin", Title: "Sign in", Body: v, Back: signInPath})
 }
 
-// toSignIn sends the browser to sign in. It comes back to the page that it asked for, if it asked for one. A cookie that opens nothing is
-// taken away.
+// toSignIn sends the browser to sign in. It comes back to the page that it asked for, if it asked for one, or to the page of the form
+// that it sent. A cookie that opens nothing is taken away. Another tab may have lost it before: a form without one was dropped as well.
 func (x *exchange) toSignIn() error {
 	to := url.Values{}
-	if x.c.Request.Method == http.MethodGet && x.c.Request.URL.Path != Root {
-		to.Set("next", x.c.Request.URL.RequestURI())
-	}
 	if x.sessionID() != "" {
 		x.setSession("")
 		to.Set("ended", "1")
+	}
+	switch at := x.c.Request.URL; {
+	case x.c.Request.Method == http.MethodPost:
+		if page := x.d.pageOf(at.Path); page != Root {
+			to.Set("next", page)
+			to.Set("ended", endedChange)
+		}
+	case at.Path != Root:
+		to.Set("next", at.RequestURI())
 	}
 	if len(to) == 0 {
 		return x.redirect(signInPath)
@@ -63,23 +72,23 @@ func (x *exchange) toSignIn() error {
 func (d *dashboard) signInPage(x *exchange) error {
 	_, err := d.Sessions.Find(x.ctx(), x.sessionID())
 	if err == nil {
-		return x.redirect(ours(x.query("next")))
+		return x.redirect(d.ours(x.query("next")))
 	}
 	if !errors.Is(err, m2m.ErrUnauthenticated) {
 		return err
 	}
-	return x.showSignIn(http.StatusOK, signInView{Next: ours(x.query("next")), Ended: x.query("ended") != ""})
+	return x.showSignIn(http.StatusOK, signInView{Next: d.ours(x.query("next")), Ended: x.query("ended")})
 }
 
 func (d *dashboard) signIn(x *exchange) error {
 	if err := d.signIns.take(x.address, x.start); err != nil {
 		return err
 	}
-	f, err := x.form("key", "next", "username")
+	f, err := x.form("key", "next", "ended", "username")
 	if err != nil {
 		return err
 	}
-	v := signInView{Next: ours(f.text("next"))}
+	v := signInView{Next: d.ours(f.text("next")), Ended: f.text("ended")}
 	if !x.safe() {
 		return x.showSignIn(http.StatusForbidden, v)
 	}

@@ -26,7 +26,7 @@ func (d *dashboard) setTheme(x *exchange) error {
 		c.Value, c.MaxAge = theme, int(themeYears/time.Second)
 	}
 	http.SetCookie(x.c.Writer, c)
-	return x.redirect(ours(f.text("back")))
+	return x.redirect(d.ours(f.text("back")))
 }
 
 // theme is the one chosen, or "auto".

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 )
@@ -22,8 +23,41 @@ func templateFuncs(now func() time.Time) template.FuncMap {
 		"plural":   plural,
 		"format":   formatName,
 		"lifetime": lifetimeOf,
+		"closed":   closed,
+		"inline":   inline,
 		"root":     func() string { return Root },
 	}
+}
+
+// closed makes a name one that a bdi element holds: it opens no isolate that it does not close, closes none that it did not open, and has
+// no end of a paragraph, at which browsers end every isolate (UAX 9).
+func closed(name string) string {
+	const paragraph, firstIsolate, lastIsolate, pop = '\u2029', '\u2066', '\u2068', '\u2069'
+	open := 0
+	out := strings.Map(func(r rune) rune {
+		switch {
+		case r == paragraph:
+			return ' '
+		case r >= firstIsolate && r <= lastIsolate:
+			open++
+		case r == pop && open == 0:
+			return -1
+		case r == pop:
+			open--
+		}
+		return r
+	}, name)
+	return out + strings.Repeat(string(pop), open)
+}
+
+// inline is text that names stand in where there are no elements to hold them: without characters that change the direction of others.
+func inline(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) || r == '\u2029' {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // distance says how far a time is from now: "3 minutes ago", "in 2 hours".

@@ -2,6 +2,9 @@ package dashboard
 
 import (
 	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"testing"
 	"time"
 
@@ -10,14 +13,23 @@ import (
 
 // Nobody is sent to another host.
 func TestOnlyPathsOfOursAreReturnedTo(t *testing.T) {
+	w := newWorld(t, local)
 	for path, want := range map[string]string{
-		Root: Root, Root + "/machines?q=a%20b": Root + "/machines?q=a%20b", Root + "/x": Root + "/x",
+		Root: Root, Root + "/machines?q=a%20b": Root + "/machines?q=a%20b", Root + "/x": Root, Root + "/theme": Root, Root + "/sign-out": Root, signInPath: signInPath,
+		Root + "/machines//edit": Root, Root + "/machines/mch_1/edit": Root + "/machines/mch_1/edit", Root + "/usage?month=2026-05": Root + "/usage?month=2026-05",
 		"": Root, "/": Root, "/v1/machines": Root, "//evil.example/dashboard": Root, "https://evil.example/dashboard": Root, "/dashboardx": Root,
 		"/dashboard\\evil": Root, "/\\evil.example": Root, "javascript:alert(1)": Root, "/dashboard/%zz": Root, "/dashboard/\r\nSet-Cookie: a=b": Root,
 		"/dashboard/../v1/machines": Root, "http:/dashboard": Root,
 	} {
-		if got := ours(path); got != want {
-			t.Errorf("ours(%q) = %q, want %q", path, got, want)
+		w.now = w.now.Add(time.Minute) // sign-ins are limited
+		for name, out := range map[string]*httptest.ResponseRecorder{
+			"the sign-in":       w.send(http.MethodPost, signInPath, url.Values{"key": {goodKey.Reveal()}, "next": {path}}),
+			"the sign-in again": w.send(http.MethodGet, signInPath+"?next="+url.QueryEscape(path), nil, signedIn),
+			"the theme":         w.send(http.MethodPost, Root+"/theme", url.Values{"theme": {"dark"}, "back": {path}}),
+		} {
+			if got := out.Header().Get("Location"); got != want {
+				t.Errorf("%s leads from %q to %q, want %q", name, path, got, want)
+			}
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package m2m
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Sentinels that cross packages. internal/http has the one table that turns them into status, code and sentence.
 var (
@@ -48,6 +51,7 @@ type FieldError struct {
 	Field   string
 	Reason  Reason
 	Message string
+	Most    time.Duration // of a lifetime that is too long, the longest there may be; 0 for every other fault
 }
 
 // Error names the field and the fault.

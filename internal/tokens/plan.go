@@ -52,8 +52,10 @@ func (s *Service) lifetime(m m2m.Machine, f m2m.Format, seconds *float64) (time.
 	if seconds != nil {
 		// Written so that a NaN fails too.
 		if n := *seconds; !(n > 0 && n <= limit.Seconds()) {
-			return 0, fault("seconds_until_expiration", m2m.WrongValue,
-				fmt.Sprintf("must be more than 0 and at most %.0f for a token of format %q, or null for the machine's default", limit.Seconds(), f))
+			return 0, &m2m.FieldError{
+				Field: "seconds_until_expiration", Reason: m2m.WrongValue, Most: limit,
+				Message: fmt.Sprintf("must be more than 0 and at most %.0f for a token of format %q, or null for the machine's default", limit.Seconds(), f),
+			}
 		}
 		return max(time.Duration(math.Ceil(*seconds*1e3))*millisecond, millisecond), nil
 	}

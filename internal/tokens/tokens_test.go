@@ -83,6 +83,10 @@ func TestLifetimes(t *testing.T) {
 			if err == nil || len(w.store.recorded) != 0 {
 				t.Errorf("%s: expires %v", c.name, got.Record.ExpiresAt)
 			}
+			most := map[m2m.Format]time.Duration{m2m.Opaque: m2m.MaxTTL, m2m.JWT: 24 * time.Hour}[c.format]
+			if fault, is := errors.AsType[*m2m.FieldError](err); c.asked != nil && (!is || fault.Most != most) {
+				t.Errorf("%s: %v does not say that %v is the most", c.name, err, most)
+			}
 			continue
 		}
 		if err != nil || !got.Record.ExpiresAt.Equal(c.want) {

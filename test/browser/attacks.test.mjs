@@ -92,3 +92,24 @@ test('a machine named <img src=x onerror=...> is a name and nothing else', async
   assert.deepEqual(faults, []);
   await context.close();
 });
+
+test('a name that turns its letters around turns nothing else around', async () => {
+  const { context, page } = await operator();
+  const names = ['invoice\u202efdp.exe', 'a\u2069\u202eb', '\u05d0\u2067b', 'a\u2029\u202eb', '\u05d0\u05d1'];
+  for (const name of names) {
+    const { id } = await machine(name);
+    await page.goto(`/dashboard/machines/${id}/new-token`);
+    const lefts = await page.locator('strong.name').evaluate(shown => [2, 3, 4, 5].map(i => { // "with", behind the name
+      const r = document.createRange();
+      r.setStart(shown.nextSibling, i);
+      r.setEnd(shown.nextSibling, i + 1);
+      return r.getBoundingClientRect().left;
+    }));
+    assert.deepEqual(lefts.toSorted((a, b) => a - b), lefts, `${JSON.stringify(name)} turns what is behind it around`);
+  }
+  await page.goto('/dashboard/new-machine');
+  await page.getByLabel('Name', { exact: true }).fill('a\u2069\u202eb');
+  await page.getByRole('button', { name: 'Add machine' }).click();
+  assert.match(await page.getByRole('status').textContent(), /“ab” was added/);
+  await context.close();
+});

@@ -20,7 +20,7 @@ export async function furnish() {
   const orders = await machine('orders');
   const billing = await machine('billing worker', [orders]);
   const long = await machine(`a-service-with-a-name-${'that-goes-on-'.repeat(15)}`.slice(0, 255), [orders, billing]);
-  for (const name of ['<img src=x onerror=alert(1)>', '=HYPERLINK("https://evil.example","click")', 'Zahlungsabwicklung für Österreich & Söhne']) await machine(name, [orders]);
+  for (const name of ['<img src=x onerror=alert(1)>', '=HYPERLINK("https://evil.example","click")', 'Zahlungsabwicklung für Österreich & Söhne', 'invoice\u202efdp.exe']) await machine(name, [orders]);
   for (let n = 1; n <= 24; n++) await machine(`worker ${String(n).padStart(2, '0')}`, n % 3 ? [billing] : []);
   const tokens = [];
   for (let n = 0; n < 30; n++) {
@@ -112,5 +112,6 @@ export const places = ({ orders, billing, long, tokens }) => ({
 
 export const signedOut = {
   'sign-in': '/dashboard/sign-in',
+  'sign-in-after-a-form': '/dashboard/sign-in?ended=change&next=/dashboard/new-machine',
   'first-sign-in-dead': '/dashboard/first-sign-in?link=nothing',
 };

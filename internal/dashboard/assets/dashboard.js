@@ -59,6 +59,15 @@ document.addEventListener('keydown', (event) => {
   }
 });
 
+// Enter in the search of a picker searches, whatever was typed there.
+for (const find of document.querySelectorAll('.picker input[type=search]')) {
+  find.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' || event.isComposing) return;
+    event.preventDefault();
+    find.parentElement.querySelector('button').click();
+  });
+}
+
 // An order or another choice of a filter shows at once.
 for (const form of document.querySelectorAll('form.filter')) {
   for (const select of form.querySelectorAll('select')) select.addEventListener('change', () => form.requestSubmit());
