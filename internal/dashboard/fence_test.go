@@ -171,9 +171,15 @@ func TestTheKeyIsTakenAtTheNameOfTheIssuer(t *testing.T) {
 		host, from string
 		safe       bool
 	}{
-		{"tokens.example", "203.0.113.9:1", true}, {"Tokens.Example:443", "203.0.113.9:1", true}, {"127.0.0.1:8080", "127.0.0.1:1", true},
-		{"10.0.0.5:8080", "203.0.113.9:1", false}, {"tokens.example:8080", "203.0.113.9:1", false}, {"tokens.example.evil", "203.0.113.9:1", false},
-		{"dualmint:8080", "10.9.9.9:1", true}, {"dualmint:8080", "10.8.9.9:1", false}, {"dualmint:8080", "", false},
+		{"tokens.example", "203.0.113.9:1", true},
+		{"Tokens.Example:443", "203.0.113.9:1", true},
+		{"127.0.0.1:8080", "127.0.0.1:1", true},
+		{"10.0.0.5:8080", "203.0.113.9:1", false},
+		{"tokens.example:8080", "203.0.113.9:1", false},
+		{"tokens.example.evil", "203.0.113.9:1", false},
+		{"dualmint:8080", "10.9.9.9:1", true},
+		{"dualmint:8080", "10.8.9.9:1", false},
+		{"dualmint:8080", "", false},
 	} {
 		w := newWorld(t, "https://tokens.example", func(d *Deps) { d.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")} })
 		out := w.send(http.MethodPost, signInPath, url.Values{"key": {goodKey.Reveal()}}, func(r *http.Request) { r.Host, r.RemoteAddr = c.host, c.from })
