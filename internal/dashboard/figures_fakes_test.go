@@ -14,6 +14,7 @@ import (
 
 // fakeFigures is what was counted, drawn, signed and recorded, as a test says.
 type fakeFigures struct {
+	before        *usage.Statement // of the months before its end
 	overviewFails error
 	total         int64
 	scopes        machines.Edges
@@ -65,6 +66,9 @@ func (f *fakeFigures) List(context.Context, machines.Query) ([]machines.Detail, 
 
 func (f *fakeFigures) Month(_ context.Context, of time.Time, _ int) (usage.Statement, error) {
 	s := f.statement
+	if f.before != nil && of.Before(f.before.End) {
+		s = *f.before
+	}
 	s.Start = monthStart(of)
 	s.End = s.Start.AddDate(0, 1, 0)
 	s.Complete = true

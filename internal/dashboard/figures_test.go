@@ -311,6 +311,20 @@ func TestAuditNamesMachinesAndCountsMany(t *testing.T) {
 	}
 }
 
+// A month begins with nothing; that is no first start.
+func TestTheFirstTokenIsTaughtOnce(t *testing.T) {
+	const lesson = "Ask for the first token"
+	w := newWorld(t, local)
+	w.figures.total, w.figures.ring = 1, ring(w.now, w.now)
+	if !strings.Contains(get(t, w, ""), lesson) {
+		t.Error("it is not taught")
+	}
+	w.figures.before = &usage.Statement{End: monthStart(w.now), Kinds: usage.Kinds{CreatedOpaque: usage.Amounts{Usage: 1}}}
+	if strings.Contains(get(t, w, ""), lesson) {
+		t.Error("it is taught to who made tokens last month")
+	}
+}
+
 func TestTheOverviewWarns(t *testing.T) {
 	w := newWorld(t, "http://dualmint.example")
 	w.figures.total = 1

@@ -72,7 +72,13 @@ func (d *dashboard) overview(x *exchange) error {
 	today := now.Truncate(24 * time.Hour)
 	v.Today = chartsOf(v.Month.Hours, today, today.Add(24*time.Hour), time.Hour, nil)
 	if total > 0 && v.Month.Created().Usage == 0 {
-		v.First, v.Teach = &newest[0].Machine, d.teach(&newest[0].Machine)
+		before, err := d.Ledger.Month(x.ctx(), v.Month.Start.Add(-time.Hour), 0) // a month begins with nothing, and teaches nobody anew
+		if err != nil {
+			return err
+		}
+		if before.Total().Usage == 0 {
+			v.First, v.Teach = &newest[0].Machine, d.teach(&newest[0].Machine)
+		}
 	}
 	o, err := d.Keys.Overview(x.ctx())
 	if err != nil {

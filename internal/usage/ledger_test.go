@@ -291,6 +291,29 @@ func TestExpectedAmountFollowsPaceAllowanceAndPrices(t *testing.T) {
 	}
 }
 
+// What did not exist yet slows no pace down, and a few hours are no pace.
+func TestThePaceBeginsWithTheFirstHourThatWasCounted(t *testing.T) {
+	first := hour("2026-04-05T00")
+	var rs rows
+	for h := range 20 * 24 {
+		rs = append(rs, Row{Hour: first.Add(time.Duration(h) * time.Hour), Machine: a, Operation: m2m.OpCreate, Format: m2m.JWT, Count: 10})
+	}
+	for hours, want := range map[int]time.Duration{1: 0, 23: 0, 24: 24 * time.Hour, 72: 72 * time.Hour, 15 * 24: 7 * 24 * time.Hour} {
+		now := first.Add(time.Duration(hours) * time.Hour)
+		m, err := NewLedger(rs, prices(t, "create=0.001", ""), func() time.Time { return now }).Month(t.Context(), now, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pace := 10.0
+		if want == 0 {
+			pace = 0
+		}
+		if m.Create.PaceOf != want || m.Create.Pace != pace || want == 0 && m.Create.ExpectedNanoDollars != m.Total().NanoDollars {
+			t.Errorf("after %d hours: %v an hour of %s, expected %d", hours, m.Create.Pace, m.Create.PaceOf, m.Create.ExpectedNanoDollars)
+		}
+	}
+}
+
 // Many who ask at once see whole figures, whoever of them reads and while hours come to their end.
 func TestLedgerAnswersManyAtOnce(t *testing.T) {
 	start := hour("2026-05-01T00")

@@ -14,12 +14,16 @@ type Outlook struct {
 	Pace     float64 // operations that count against it, an hour
 	PaceOf   time.Duration
 	// ExpectedNanoDollars is the amount so far, and Pace for every hour until the month's end at that hour's price, what is free left out.
-	// It is an estimate, and rounded. Without a whole hour to go by it is the amount so far.
+	// It is an estimate, and rounded. Without a day to go by it is the amount so far, and PaceOf is zero.
 	ExpectedNanoDollars int64
 }
 
-// paceSpan is how far back the pace looks: a week, so that working days and weekends are both in it.
-const paceSpan = 7 * 24 * time.Hour
+// paceSpan is how far back the pace looks: a week, so that working days and weekends are both in it, but not beyond the first hour in which
+// anything was counted: before that there was nobody to count. shortestPace is what a guess needs at least: both of day and night.
+const (
+	paceSpan     = 7 * 24 * time.Hour
+	shortestPace = 24 * time.Hour
+)
 
 // price fills in what follows from the price list.
 func (l *Ledger) price(m *Statement) {
@@ -38,10 +42,11 @@ func (l *Ledger) outlook(m *Statement, op m2m.Operation) Outlook {
 	given := spent.Usage - spent.Billable
 	out := Outlook{Rate: l.prices.At(now, op), ExpectedNanoDollars: spent.NanoDollars}
 	out.FreeLeft = max(0, out.Free-given)
-	out.PaceOf = min(now.Sub(m.Start), paceSpan)
-	if out.PaceOf <= 0 || m.over() {
+	pace := min(now.Sub(m.firstCounted(now)), paceSpan)
+	if pace < shortestPace || m.over() {
 		return out
 	}
+	out.PaceOf = pace
 	var seen int64
 	for _, h := range m.Hours {
 		if !h.Start.Before(now.Add(-out.PaceOf)) && h.Start.Before(now) {
@@ -60,6 +65,14 @@ func (l *Ledger) outlook(m *Statement, op m2m.Operation) Outlook {
 		out.ExpectedNanoDollars = int64(math.Round(expected))
 	}
 	return out
+}
+
+// firstCounted is the first hour of the month in which anything was counted, or now.
+func (m *Statement) firstCounted(now time.Time) time.Time {
+	for _, h := range m.Hours {
+		now = minTime(now, h.Start)
+	}
+	return now
 }
 
 // over tells whether nothing can be added to the month any more.
