@@ -244,6 +244,6 @@ func (d *dashboard) auditCSV(x *exchange) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	x.download("audit-"+d.Now().UTC().Format(time.DateOnly)+".csv", out.Bytes())
-	return nil
+	_, err = x.file("audit-" + d.Now().UTC().Format(time.DateOnly) + ".csv").Write(out.Bytes())
+	return err
 }

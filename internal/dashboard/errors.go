@@ -18,6 +18,7 @@ var (
 	errFormTooBig  = errors.New("form too large")
 	errContentType = errors.New("body is not a form")
 	errAddress     = errors.New("address cannot be read")
+	errSums        = errors.New("sums past the largest number")
 )
 
 // answer is the public side of an error.
@@ -48,6 +49,7 @@ func answers() []answer {
 		{errContentType, http.StatusUnsupportedMediaType, "Not a form", "This address takes forms of this dashboard only."},
 		{errForm, http.StatusBadRequest, "Not a form of this page", "What was sent is not what this page sends. Reload it and try again."},
 		{errAddress, http.StatusBadRequest, "Not an address of this dashboard", "Something in it cannot be read. Begin at the page that led here."},
+		{errSums, http.StatusUnprocessableEntity, "Too much to add up", "An amount passes 9,223,372,036 dollars. Ask for a shorter interval, or for more groups."},
 		{errTooMany, http.StatusTooManyRequests, "Too many requests", "Wait a moment, then try again."},
 	}
 }

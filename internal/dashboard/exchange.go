@@ -18,6 +18,7 @@ import (
 type exchange struct {
 	d        *dashboard
 	c        *gin.Context
+	came     *http.Request // as it came: its context ends with the client, and not after requestTimeout
 	trace    string
 	start    time.Time
 	address  netip.Addr
@@ -32,7 +33,7 @@ const traceHeader = "Dualmint-Trace-Id"
 func (d *dashboard) begin(c *gin.Context) *exchange {
 	var id [16]byte
 	rand.Read(id[:]) // never fails: crypto/rand ends the process instead
-	x := &exchange{d: d, c: c, trace: hex.EncodeToString(id[:]), start: d.Now(), address: d.addressOf(c)}
+	x := &exchange{d: d, c: c, came: c.Request, trace: hex.EncodeToString(id[:]), start: d.Now(), address: d.addressOf(c)}
 	h := c.Writer.Header()
 	h.Set(traceHeader, x.trace)
 	d.fence(h)

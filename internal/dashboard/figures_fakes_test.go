@@ -23,6 +23,8 @@ type fakeFigures struct {
 	noEnds        error // names cannot be read
 	asks          int   // how often they were
 	statement     usage.Statement
+	counted       []usage.Row
+	unreadable    error // after the rows
 	ring          keys.Overview
 	rotations     []keys.Rotation
 	refuses       error // a rotation
@@ -75,8 +77,20 @@ func (f *fakeFigures) Month(_ context.Context, of time.Time, _ int) (usage.State
 	return s, nil
 }
 
-func (f *fakeFigures) Report(_ context.Context, _ m2m.Caller, q usage.Query) (usage.Report, error) {
-	return usage.Report{Query: q, Lines: []usage.Line{{Start: q.Start, Group: usage.Group{Machine: orders}}}}, nil
+func (f *fakeFigures) Lines(ctx context.Context, caller m2m.Caller, q usage.Query, each func([]usage.Line) error) error {
+	return usage.New(f, usage.PriceList{}).Lines(ctx, caller, q, each)
+}
+
+func (f *fakeFigures) UsageRows(_ context.Context, from, until time.Time, visit func(usage.Row) error) error {
+	for _, r := range f.counted {
+		if r.Hour.Before(from) || !r.Hour.Before(until) {
+			continue
+		}
+		if err := visit(r); err != nil {
+			return err
+		}
+	}
+	return f.unreadable
 }
 
 func (f *fakeFigures) Overview(context.Context) (keys.Overview, error) {

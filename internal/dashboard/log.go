@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// finish is deferred. A panic is answered with a 500 that says nothing; when an answer had begun already, the connection is cut.
+// finish is deferred. A panic is answered with a 500 that says nothing; when an answer had begun already, the connection is cut, as it is for
+// http.ErrAbortHandler.
 func (d *dashboard) finish(x *exchange) {
 	p := recover()
 	if p == nil {
@@ -18,7 +19,9 @@ func (d *dashboard) finish(x *exchange) {
 		return
 	}
 	cut := x.c.Writer.Written()
-	x.cause = panicCause(p)
+	if p != http.ErrAbortHandler { //nolint:errorlint // a value that was thrown, and wraps nothing
+		x.cause = panicCause(p)
+	}
 	if !cut {
 		d.fail(x, x.cause)
 	}

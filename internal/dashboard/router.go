@@ -71,7 +71,12 @@ func (d *dashboard) anyone(f handle) gin.HandlerFunc {
 		ctx, cancel := context.WithTimeout(x.ctx(), requestTimeout)
 		defer cancel()
 		c.Request = c.Request.WithContext(ctx)
-		if err := d.guarded(x, f); err != nil {
+		err := d.guarded(x, f)
+		if err != nil && c.Writer.Written() { // what has begun cannot be taken back: the client is to know that it ends too soon
+			x.cause = err
+			panic(http.ErrAbortHandler)
+		}
+		if err != nil {
 			d.fail(x, err)
 		}
 	}

@@ -24,9 +24,9 @@ type Ledger interface {
 	LastHour(ctx context.Context) (pairs []usage.Traffic, since time.Time, err error)
 }
 
-// Reports makes reports of any span. Errors are those of *usage.Service.
+// Reports makes reports of any span and size. Errors are those of *usage.Service.
 type Reports interface {
-	Report(ctx context.Context, caller m2m.Caller, q usage.Query) (usage.Report, error)
+	Lines(ctx context.Context, caller m2m.Caller, q usage.Query, each func([]usage.Line) error) error
 }
 
 func (d *dashboard) usageRoutes(r routes) {

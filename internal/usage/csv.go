@@ -29,16 +29,32 @@ func (r Report) WriteCSV(w io.Writer) error {
 	return nil
 }
 
-// WriteNamedCSV is WriteCSV with machine_name and receiver_name behind the ids, for people. A machine without a name has none there.
-func (r Report) WriteNamedCSV(w io.Writer, name func(m2m.MachineID) string) error {
+// NamedCSV is WriteCSV with machine_name and receiver_name behind the ids, for people, slice by slice. Nothing is written before Lines or
+// Flush is called.
+type NamedCSV struct {
+	out *sheet.Writer
+}
+
+// NewNamedCSV begins a table with its header.
+func NewNamedCSV(w io.Writer) *NamedCSV {
 	out := sheet.New(w)
 	out.Row("start", "machine_id", "machine_name", "receiver_id", "receiver_name", "token_format", "operation",
 		"total_usage", "total_billable_usage", "amount_nanodollars")
-	for _, l := range r.Lines {
-		out.Row(l.Start.Format(time.RFC3339), string(l.Machine), name(l.Machine), string(l.Receiver), name(l.Receiver), string(l.Format),
+	return &NamedCSV{out}
+}
+
+// Lines adds lines. A machine without a name has none there.
+func (t *NamedCSV) Lines(lines []Line, name func(m2m.MachineID) string) error {
+	for _, l := range lines {
+		t.out.Row(l.Start.Format(time.RFC3339), string(l.Machine), name(l.Machine), string(l.Receiver), name(l.Receiver), string(l.Format),
 			string(l.Operation), number(l.Usage), number(l.Billable), number(l.NanoDollars))
 	}
-	if err := out.Flush(); err != nil {
+	return t.Flush()
+}
+
+// Flush writes what is left, and gives the first error of all.
+func (t *NamedCSV) Flush() error {
+	if err := t.out.Flush(); err != nil {
 		return fmt.Errorf("write usage as CSV: %w", err)
 	}
 	return nil

@@ -1,7 +1,6 @@
 package usage
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,9 @@ import (
 // MaxLines is how many lines one report may have. Without groups it is never reached: a span has at most 26,304 hours.
 const MaxLines = 50_000
 
+// linesASlice is how many lines are held in memory where there may be any number of them.
+const linesASlice = 20_000
+
 // Reports read much and share database and processors with verifications, which go first: one report at a time is made, and it may not
 // take for ever. Whoever waits longer for a turn is told to come back.
 const (
@@ -23,14 +25,19 @@ const (
 
 // Service prices what was counted. It is safe for concurrent use.
 type Service struct {
-	store  Store
-	prices PriceList
-	turn   chan struct{} // holds one while a report is made
+	store    Store
+	prices   PriceList
+	turn     chan struct{} // holds one while a report is made
+	most     int           // lines of a slice, or twice as many
+	patience time.Duration // with a slice
 }
 
 // New makes a service over the rows of store.
 func New(store Store, prices PriceList) *Service {
-	return &Service{store: store, prices: PriceList{prices: prices.priceSteps(), allowances: prices.allowanceSteps()}, turn: make(chan struct{}, 1)}
+	return &Service{
+		store: store, prices: PriceList{prices: prices.priceSteps(), allowances: prices.allowanceSteps()}, turn: make(chan struct{}, 1),
+		most: linesASlice, patience: patience,
+	}
 }
 
 // Report is what was used in a span, by interval and group. The lines add up to Total exactly; intervals and groups in which nothing
@@ -162,10 +169,7 @@ func (c *collector) line(start time.Time, g Group) (*Line, error) {
 
 // close puts the open interval's lines in order.
 func (c *collector) close() {
-	slices.SortFunc(c.report.Lines[c.first:], func(a, b Line) int {
-		return cmp.Or(cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.Receiver, b.Receiver),
-			cmp.Compare(a.Format, b.Format), cmp.Compare(a.Operation, b.Operation))
-	})
+	slices.SortFunc(c.report.Lines[c.first:], func(a, b Line) int { return a.compare(b.Group) })
 	c.first = len(c.report.Lines)
 	clear(c.open)
 }
