@@ -1,9 +1,7 @@
 package dashboard
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,14 +12,13 @@ import (
 	"github.com/dualmint/dualmint/internal/audit"
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/machines"
-	"github.com/dualmint/dualmint/internal/sheet"
 )
 
 const (
 	auditPath    = Root + "/audit"
 	sectionAudit = "Audit"
 	auditAPage   = 50
-	auditAFile   = 10_000 // entries of one CSV
+	auditASlice  = 500 // entries of a CSV that are held at once
 )
 
 // Audit reads what was done. Errors are those of audit.Store.
@@ -42,7 +39,6 @@ type auditView struct {
 	Chosen                 bool   // something was filtered for
 	Older, Newest          string // addresses; empty: none
 	File                   string
-	FileHolds              int
 }
 
 // entryView is one entry.
@@ -103,7 +99,7 @@ func auditQuery(x *exchange) (audit.Query, url.Values) {
 func (d *dashboard) auditPage(x *exchange) error {
 	q, to := auditQuery(x)
 	v := auditView{
-		Target: q.Target, Address: q.Address, Until: to.Get("until"), Chosen: len(to) > 0, FileHolds: auditAFile,
+		Target: q.Target, Address: q.Address, Until: to.Get("until"), Chosen: len(to) > 0,
 		Who: field{Name: "who", Label: "Who", Options: choose(string(q.Kind), whoOptions()...)},
 	}
 	options := []option{{Value: "", Label: "Anything"}}
@@ -220,30 +216,4 @@ func withNames(value string, ends map[m2m.MachineID]machines.End) string {
 	default:
 		return strings.Join(words, ", ")
 	}
-}
-
-// auditCSV sends what was filtered for, the newest auditAFile entries of it.
-func (d *dashboard) auditCSV(x *exchange) error {
-	q, _ := auditQuery(x)
-	q.Limit = auditAFile
-	entries, err := d.Audit.AuditEntries(x.ctx(), q)
-	if err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	w := sheet.New(&out)
-	w.Row("id", "at", "actor", "actor_machine_id", "address", "session", "trace_id", "action", "target", "details")
-	for _, e := range entries {
-		details, err := json.Marshal(e.Details)
-		if err != nil {
-			return err
-		}
-		w.Row(strconv.FormatInt(e.ID, 10), e.At.UTC().Format("2006-01-02T15:04:05.000Z"), string(e.Actor.Kind), string(e.Actor.Machine), e.Actor.Address,
-			e.Actor.Session, e.Actor.TraceID, e.Action, e.Target, string(details))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err = x.file("audit-" + d.Now().UTC().Format(time.DateOnly) + ".csv").Write(out.Bytes())
-	return err
 }

@@ -116,5 +116,9 @@ func (f *fakeFigures) Compromise(_ context.Context, _ m2m.Actor, kid m2m.KeyID) 
 
 func (f *fakeFigures) AuditEntries(_ context.Context, q audit.Query) ([]audit.Entry, error) {
 	f.asked = append(f.asked, q)
-	return f.entries[:min(len(f.entries), q.Limit)], nil
+	left := f.entries
+	if q.Before > 0 {
+		left = slices.DeleteFunc(slices.Clone(left), func(e audit.Entry) bool { return e.ID >= q.Before })
+	}
+	return left[:min(len(left), q.Limit)], nil
 }

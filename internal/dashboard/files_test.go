@@ -7,10 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dualmint/dualmint/internal/audit"
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/usage"
 )
@@ -42,6 +46,37 @@ func TestUsageCSVHasNoLimit(t *testing.T) {
 	}
 	w.figures.counted = nil
 	if rows, err := csv.NewReader(w.send(http.MethodGet, byMachine, nil, signedIn).Body).ReadAll(); err != nil || len(rows) != 1 {
+		t.Errorf("of nothing: %v, %q", err, rows)
+	}
+}
+
+// A day of any number of entries can be taken away whole, by the filters that the page shows.
+func TestAuditCSVHoldsEverythingThatWasFilteredFor(t *testing.T) {
+	const n = 12_000
+	w := newWorld(t, local)
+	for i := range n {
+		w.figures.entries = append(w.figures.entries, audit.Entry{ID: int64(n - i), At: w.now, Action: "machine.update", Target: orders})
+	}
+	rows, err := csv.NewReader(strings.NewReader(get(t, w, "/audit.csv?action=machine.update&until=2026-05-01"))).ReadAll()
+	if err != nil || len(rows) != 1+n {
+		t.Fatalf("%v, %d rows", err, len(rows))
+	}
+	for i, row := range rows[1:] {
+		if row[0] != strconv.Itoa(n-i) {
+			t.Fatalf("row %d is entry %s", i, row[0])
+		}
+	}
+	for i, q := range w.figures.asked {
+		want := audit.Query{Action: "machine.update", Until: time.Date(2026, 5, 2, 0, 0, 0, 0, time.UTC), Limit: auditASlice}
+		if i > 0 {
+			want.Before = int64(n - i*auditASlice + 1)
+		}
+		if diff := cmp.Diff(want, q); diff != "" {
+			t.Fatalf("question %d: %s", i, diff)
+		}
+	}
+	w.figures.entries = nil
+	if rows, err := csv.NewReader(strings.NewReader(get(t, w, "/audit.csv"))).ReadAll(); err != nil || len(rows) != 1 {
 		t.Errorf("of nothing: %v, %q", err, rows)
 	}
 }
