@@ -89,7 +89,11 @@ func (d *DB) RevokeMany(ctx context.Context, by m2m.Actor, machine m2m.MachineID
 			return done.Error
 		}
 		revoked = done.RowsAffected
-		return d.writeAudit(tx, by, "token.revoke_all", id, map[string]string{"tokens": strconv.FormatInt(revoked, 10)})
+		details := map[string]string{"tokens": strconv.FormatInt(revoked, 10)}
+		if reason != nil {
+			details["revocation_reason"] = *reason
+		}
+		return d.writeAudit(tx, by, "token.revoke_all", id, details)
 	})
 	return revoked, err
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/dualmint/dualmint/internal/audit"
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/tokens"
@@ -170,6 +172,7 @@ func revokesMany(t *testing.T, open OpenHot) {
 	w := newWorld(t, open, m2m.Snapshot)
 	receiver, caller := w.machine()
 	a, living, dead := w.mixed()
+	b, _, _ := w.mixed()
 	w.Exec("UPDATE tokens SET scopes = ?", string(receiver))
 	other := w.opaque(receiver, receiver)
 	w.put(other)
@@ -197,8 +200,22 @@ func revokesMany(t *testing.T, open OpenHot) {
 	}
 	entries, err := w.AuditEntries(t.Context(), audit.Query{Action: "token.revoke_all", Target: string(a), Limit: 9})
 	must(t, err)
-	if len(entries) != 2 || entries[0].Details["tokens"] != "1" || entries[1].Details["tokens"] != "2" || entries[0].Actor != admin() {
-		t.Errorf("audit: %+v", entries)
+	var details []map[string]string
+	for _, e := range entries {
+		details = append(details, e.Details)
+		if e.Actor != admin() {
+			t.Errorf("audit: %+v", e)
+		}
+	}
+	if diff := cmp.Diff([]map[string]string{{"tokens": "1", "revocation_reason": reason}, {"tokens": "2", "revocation_reason": reason}}, details); diff != "" {
+		t.Errorf("audit: %s", diff)
+	}
+	_, err = w.RevokeMany(t.Context(), admin(), b, nil, 9)
+	must(t, err)
+	entries, err = w.AuditEntries(t.Context(), audit.Query{Action: "token.revoke_all", Target: string(b), Limit: 9})
+	must(t, err)
+	if len(entries) != 1 || cmp.Diff(map[string]string{"tokens": "3"}, entries[0].Details) != "" {
+		t.Errorf("audit without a reason: %+v", entries)
 	}
 	bad := "a\x00"
 	_, err = w.RevokeMany(t.Context(), admin(), a, &bad, 2)

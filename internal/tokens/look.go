@@ -72,7 +72,7 @@ type Desk interface {
 	// compromised, no further than most each.
 	LivingTokens(ctx context.Context, ids []m2m.MachineID, most int) (map[m2m.MachineID]int, error)
 	// RevokeMany revokes at most so many living tokens of a machine and tells how many there were, as of one transaction.
-	// m2m.ErrMachineNotFound: no living machine of that id. Audit: "token.revoke_all", with the number, if there were any.
+	// m2m.ErrMachineNotFound: no living machine of that id. Audit: "token.revoke_all", with the number and the reason, if there were any.
 	RevokeMany(ctx context.Context, by m2m.Actor, machine m2m.MachineID, reason *string, most int) (int64, error)
 	// RecordTokenBy is HotStore.RecordTokens for one token that the operator had made. Audit: "token.create".
 	RecordTokenBy(ctx context.Context, by m2m.Actor, n NewRecord) error
