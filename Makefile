@@ -39,11 +39,11 @@ test: build ## run every test; installs what they need
 
 # The store's suites wait for disks most of the time, and so do the black boxes: together they take as long as one of them.
 test-store:
-	CGO_ENABLED=1 go test $(TAGS) -race ./internal/store -rapid.checks=25
+	CGO_ENABLED=1 go test $(TAGS) -race -timeout 20m ./internal/store -rapid.checks=25
 	go test $(TAGS) ./internal/store -run TestTokenPromises
 
 test-black-box:
-	DUALMINT_TEST_BINARY="$(CURDIR)/bin/dualmint" go test $(TAGS) ./test/...
+	DUALMINT_TEST_BINARY="$(CURDIR)/bin/dualmint" go test $(TAGS) -timeout 20m ./test/...
 
 faults: build ## kill, cut and overload real servers and compare the bill (some minutes; docs/billing.md)
 	scripts/ensure-postgres.sh

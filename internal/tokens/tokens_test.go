@@ -146,6 +146,18 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// A life is no longer by the part of a millisecond that nobody keeps.
+func TestALifeIsNoSecondLongerThanAsked(t *testing.T) {
+	w := newWorld(t)
+	for _, below := range []time.Duration{0, time.Nanosecond, 999 * time.Microsecond, time.Millisecond, 999999 * time.Microsecond} {
+		w.now = time.Unix(1_800_000_000, 0).Add(below)
+		got, err := w.Issue(t.Context(), "good", Request{Seconds: new(3600.0)})
+		if life := got.Record.ExpiresAt.Sub(got.Record.CreatedAt); err != nil || life < time.Hour || life >= time.Hour+time.Second {
+			t.Errorf("at %s past the second: %s, %v", below, life, err)
+		}
+	}
+}
+
 // R40: a JWT whose key was retired in the same moment is signed again with the new key, so often that only trouble ends it;
 // nothing else is recorded.
 func TestIssueSignsAgainWhenItsKeyIsNotActive(t *testing.T) {
