@@ -28,7 +28,8 @@ type Deps struct {
 	PublicKeys PublicKeys
 	Now        func() time.Time
 	// Recheck is asked about a kid that PublicKeys does not know, before the token is refused for it. nil: PublicKeys is now as good as
-	// any answer to a question of the moment asked can be, and is asked once more. Any error means "cannot tell now". Without it, PublicKeys is always that good.
+	// any answer to a question of the moment asked can be, and is asked once more. Any error means "cannot tell now". Without it,
+	// PublicKeys is always that good.
 	Recheck func(ctx context.Context, kid m2m.KeyID, asked time.Time) error
 }
 

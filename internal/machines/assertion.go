@@ -97,8 +97,8 @@ func NewAssertions(reader AssertionReader, store AssertionStore) *Assertions {
 }
 
 // Prove tells which machine made an assertion, and uses it up. m2m.ErrUnauthenticated: none did, or it was used before; *AssertionError
-// tells the operator which. // admit is asked about a machine that signed, by the hash of its secret, before anything is written down; an error of its own leaves the
-// assertion unused.
+// tells the operator which. admit is asked about a machine that signed, by the hash of its secret, before anything is written down; an
+// error of its own leaves the assertion unused.
 func (s *Assertions) Prove(ctx context.Context, assertion secret.Text, admit func(current secret.Hash) error) (Proven, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
