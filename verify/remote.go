@@ -21,6 +21,7 @@ const (
 	maxAnswer       = 8 << 20
 	maxDrain        = 64 << 10
 	callsAtATime    = 2
+	crowd           = 64 // a second call beside one under way is for many: fewer share the next
 )
 
 // remote asks the issuer about tokens. Concurrent questions share calls; a call is sealed before it is sent and nothing joins it
@@ -33,7 +34,7 @@ type remote struct {
 func newRemote(c Config) *remote {
 	r := &remote{config: c}
 	r.group = batch.New[struct{}](r.ask, batch.Options{
-		Workers: callsAtATime, MaxBatch: maxBatch, MaxQueue: maxQueue, MaxShare: maxQueue, MaxWait: maxWait, Deadline: c.Timeout,
+		Workers: callsAtATime, Crowd: crowd, MaxBatch: maxBatch, MaxQueue: maxQueue, MaxShare: maxQueue, MaxWait: maxWait, Deadline: c.Timeout,
 		Alone: func(error) bool { return false },
 	}, c.Now)
 	return r

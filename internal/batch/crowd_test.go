@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -74,4 +75,28 @@ func TestAHeldUpWorkerHoldsNobodyUp(t *testing.T) {
 			b.Errorf("batches of %v while the first worker is held up", got)
 		}
 	})
+}
+
+// Of callers that are ready at the same moment, the first does not go alone. The scheduler promises no order, so one time of many will do; a
+// worker that seals as soon as it is woken never does it.
+func TestThoseWhoAreReadyGoTogether(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for range 20 {
+		r := &recorder{takes: time.Millisecond}
+		run(t, r.ask, options(), func(b bubble) {
+			var asked sync.WaitGroup
+			for n := range 8 {
+				asked.Go(func() {
+					if _, err := b.Do(b.Context(), "a", []int{n}); err != nil {
+						b.Error(err)
+					}
+				})
+			}
+			asked.Wait()
+		})
+		if len(r.sizes()) == 1 {
+			return
+		}
+	}
+	t.Error("never were eight callers that were ready one batch")
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -155,11 +156,18 @@ func (g *Group[K, Q, A]) work() {
 func (g *Group[K, Q, A]) seal() (items, late []*item[Q, A], open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for !g.due() {
-		if g.closed {
+	for yielded := false; !yielded || !g.due(); {
+		switch {
+		case g.due(): // whoever is ready to ask is let ask first, else the first of many would be a batch of its own
+			g.mu.Unlock()
+			runtime.Gosched()
+			g.mu.Lock()
+			yielded = true
+		case g.closed:
 			return nil, nil, false
+		default:
+			g.wake.Wait()
 		}
-		g.wake.Wait()
 	}
 	items, late = g.queue.take(g.options.MaxBatch, g.now().Add(-g.patience()))
 	if len(items) > 0 {

@@ -31,7 +31,7 @@ const (
 	maxBatch      = 256                    // what one transaction takes; verify_batch is never larger
 	maxWait       = 700 * time.Millisecond // leaves room for what a slow batch takes longer than the one before it, within a second
 	batchDeadline = 5 * time.Second
-	crowd         = 32 // a transaction of one costs about as much as twenty more questions in another (docs/performance.md)
+	crowd         = maxBatch // so few large transactions as possible, as long as one keeps up (docs/performance.md)
 )
 
 // NewGrouped groups the calls of store. They wait until Run runs.
