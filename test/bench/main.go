@@ -49,11 +49,11 @@ func exit(err error) {
 
 // run is the whole program.
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
-	o := options{warm: 400 * time.Millisecond, open: 15 * time.Second, tokens: 100_000, busy: 5_000}
+	o := options{warm: 200 * time.Millisecond, open: 15 * time.Second, tokens: 100_000, busy: 5_000}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(progress)
-	f.IntVar(&o.rounds, "rounds", 5, "how often everything is measured; medians are printed")
-	f.DurationVar(&o.span, "span", 2*time.Second, "how long each measurement takes")
+	f.IntVar(&o.rounds, "rounds", 15, "how often everything is measured; medians are printed")
+	f.DurationVar(&o.span, "span", 500*time.Millisecond, "how long each measurement takes")
 	f.StringVar(&o.only, "only", "", "take only the figures whose names match this regular expression")
 	f.DurationVar(&o.soak, "soak", 0, "instead of the table: watch the server's memory under load for so long, with a million live tokens")
 	f.StringVar(&o.profile, "profile", "", "instead of the table: write profiles of the server under load into this directory")
