@@ -31,7 +31,8 @@ const (
 	maxBatch      = 256                    // what one transaction takes; verify_batch is never larger
 	maxWait       = 700 * time.Millisecond // leaves room for what a slow batch takes longer than the one before it, within a second
 	batchDeadline = 5 * time.Second
-	crowd         = maxBatch // so few large transactions as possible, as long as one keeps up (docs/performance.md)
+	crowd         = 32 // a transaction of one costs about as much as twenty more questions in another (docs/performance.md)
+	crowdOfChecks = maxBatch / 2
 )
 
 // NewGrouped groups the calls of store. They wait until Run runs.
@@ -40,10 +41,12 @@ func NewGrouped(store HotStore, o GroupOptions, now func() time.Time) *Grouped {
 		Workers: o.Workers, MaxBatch: maxBatch, MaxQueue: o.MaxQueue, MaxShare: max(o.MaxQueue/2, maxBatch),
 		MaxWait: maxWait, Deadline: batchDeadline, Crowd: crowd, Alone: nothingDone,
 	}
+	checking := options
+	checking.Crowd = crowdOfChecks
 	reading := options
 	reading.Alone = func(err error) bool { return !errors.Is(err, m2m.ErrUnavailable) } // who has only read has done nothing
 	return &Grouped{
-		checks:  batch.New[secret.Hash](store.CheckTokens, options, now),
+		checks:  batch.New[secret.Hash](store.CheckTokens, checking, now),
 		records: batch.New[m2m.MachineID](store.RecordTokens, options, now),
 		callers: batch.New[secret.Hash](store.Callers, reading, now),
 	}
