@@ -32,7 +32,7 @@ const (
 	maxWait       = 700 * time.Millisecond // leaves room for what a slow batch takes longer than the one before it, within a second
 	batchDeadline = 5 * time.Second
 	crowd         = 32 // a transaction of one costs about as much as twenty more questions in another (docs/performance.md)
-	crowdOfChecks = maxBatch / 2
+	crowdOfChecks = 96 // they are cheaper, and a call of a hundred does not wait
 )
 
 // NewGrouped groups the calls of store. They wait until Run runs.
