@@ -23,6 +23,7 @@ type page struct {
 	Section string // entry of the navigation that is the current one
 	Body    any    // what the template sees
 	Back    string // where the theme switch leads to from a page that answers a POST; empty: the page itself
+	Once    bool   // what it shows is shown nowhere else: there is no theme switch, which would leave it
 }
 
 // frame is what every page has around it.

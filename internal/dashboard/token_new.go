@@ -76,7 +76,7 @@ func (d *dashboard) newToken(x *exchange) error {
 		made, err := d.Tokens.IssueAs(x.ctx(), x.actor(), m.Machine, r)
 		if err == nil {
 			v := madeView{Machine: m.Machine, Record: made.Record, Token: made.Bearer.Reveal(), Verify: d.teach(&m.Machine).Verify}
-			return x.show(http.StatusOK, page{Name: "token_made", Title: "A new token", Section: sectionMachines, Body: v, Back: machinePath(m.ID) + "/tokens"})
+			return x.show(http.StatusOK, page{Name: "token_made", Title: "A new token", Section: sectionMachines, Body: v, Once: true})
 		}
 		if err := f.take(err, map[string]string{"seconds_until_expiration": "amount", "claims": "claims", "token_format": "format"}); err != nil {
 			return err

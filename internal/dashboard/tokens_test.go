@@ -111,6 +111,20 @@ func TestRevokingTwiceTellsWhatTheFirstTimeSaid(t *testing.T) {
 	}
 }
 
+// The page that shows a token shows it nowhere else, so nothing on it leads away unasked: the switch of colours would.
+func TestTheSwitchOfColoursDoesNotLeaveATokenThatIsShownOnce(t *testing.T) {
+	w := newWorld(t, local)
+	const theSwitch = `action="` + Root + `/theme"`
+	path := machinesPath + "/" + orders + "/new-token"
+	if before := w.send(http.MethodGet, path, nil, signedIn); !strings.Contains(before.Body.String(), theSwitch) {
+		t.Errorf("%d: no switch on the form", before.Code)
+	}
+	made := w.send(http.MethodPost, path, url.Values{"format": {"opaque"}}, signedIn)
+	if made.Code != http.StatusOK || !strings.Contains(made.Body.String(), "Shown this once") || strings.Contains(made.Body.String(), theSwitch) {
+		t.Errorf("%d: %s", made.Code, made.Body)
+	}
+}
+
 // What a change of scopes does to tokens that exist depends on the rule of the server.
 func TestTheNoticeOfAChangeOfScopesFollowsTheRule(t *testing.T) {
 	for rule, want := range map[m2m.ScopeRule][2]string{
