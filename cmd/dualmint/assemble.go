@@ -36,6 +36,7 @@ type service struct {
 	schema   *schemaCheck
 	sessions *sessions.Service
 	ledger   *usage.Ledger
+	tally    *tokens.Tally
 	grouped  *tokens.Grouped // nil: grouping is off
 	door     door
 
@@ -96,10 +97,11 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 	})
 	s.door.handler = api
 	s.ledger = usage.NewLedger(db, c.prices, p.now)
+	s.tally = tokens.NewTally(counters{issued, keeper}.count, p.now, logger)
 	if c.Dashboard {
 		pages, err := dashboard.New(dashboard.Deps{ //nolint:contextcheck // likewise
 			Graph: registered, Ledger: s.ledger, Reports: reports, Keys: keeper, Audit: db,
-			Sessions: s.sessions, Machines: registered, Tokens: issued,
+			Sessions: s.sessions, Machines: registered, Tokens: issued, Tally: s.tally,
 			Rule: c.ScopeCheck, Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,
 			TrustedProxies: c.Proxies(), RatePerAddress: c.RatePerAddress,
 		})

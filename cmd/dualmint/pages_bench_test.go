@@ -61,6 +61,7 @@ func BenchmarkPages(b *testing.B) {
 	running.Go(func() { _ = s.grouped.Run(loops) })
 	running.Go(func() { _ = s.keys.Run(loops) })
 	running.Go(func() { _ = s.ledger.Run(loops) })
+	running.Go(func() { _ = s.tally.Run(loops) })
 	defer running.Wait()
 	defer stop()
 	seed(b, filepath.Join(dir, "dualmint.db"))

@@ -158,7 +158,7 @@ func (f *fakeMachines) ReplaceSecret(ctx context.Context, _ m2m.Actor, id, mark 
 	return aSecret, f.refuses
 }
 
-// fakeTokens has one token, or none, and counts none.
+// fakeTokens has one token, or none, and counts as many as it is told.
 type fakeTokens struct {
 	Tokens
 	sight       *tokens.Sight
@@ -167,14 +167,19 @@ type fakeTokens struct {
 	compromised []m2m.KeyID
 	revoked     int
 	refuses     error // to issue
+	living      int
 }
 
 func (f *fakeTokens) IssueAs(context.Context, m2m.Actor, m2m.Machine, tokens.Request) (tokens.Issued, error) {
 	return tokens.Issued{}, f.refuses
 }
 
-func (*fakeTokens) Living(context.Context, []m2m.MachineID) (map[m2m.MachineID]int, error) {
-	return map[m2m.MachineID]int{}, nil
+func (f *fakeTokens) Living(_ context.Context, ids []m2m.MachineID) (map[m2m.MachineID]int, error) {
+	out := map[m2m.MachineID]int{}
+	for _, id := range ids {
+		out[id] = f.living
+	}
+	return out, nil
 }
 
 func (f *fakeTokens) Look(context.Context, string) (tokens.Sight, error) {
@@ -200,6 +205,14 @@ func (f *fakeTokens) Revoke(context.Context, m2m.Caller, m2m.Actor, string, *str
 	return m2m.Record{}, nil
 }
 
+// fakeTally knows what a test puts into it.
+type fakeTally map[tokens.Counted]int64
+
+func (f fakeTally) Of(c tokens.Counted) (int64, bool) {
+	n, ok := f[c]
+	return n, ok
+}
+
 // world is a dashboard on fakes.
 type world struct {
 	t        *testing.T
@@ -208,6 +221,7 @@ type world struct {
 	machines *fakeMachines
 	figures  *fakeFigures
 	tokens   *fakeTokens
+	tally    fakeTally
 	log      bytes.Buffer
 	now      time.Time
 }
@@ -215,11 +229,11 @@ type world struct {
 func newWorld(t *testing.T, issuer string, adjust ...func(*Deps)) *world {
 	t.Helper()
 	w := &world{
-		t: t, sessions: &fakeSessions{}, figures: &fakeFigures{}, tokens: &fakeTokens{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
+		t: t, sessions: &fakeSessions{}, figures: &fakeFigures{}, tokens: &fakeTokens{}, tally: fakeTally{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
 		machines: &fakeMachines{machine: machines.Detail{Machine: m2m.Machine{ID: orders, Name: "orders", DefaultTTL: time.Hour, DefaultFormat: m2m.Opaque}}},
 	}
 	deps := Deps{
-		Sessions: w.sessions, Machines: w.machines, Tokens: w.tokens, Rule: m2m.Live,
+		Sessions: w.sessions, Machines: w.machines, Tokens: w.tokens, Tally: w.tally, Rule: m2m.Live,
 		Graph: w.figures, Ledger: w.figures, Reports: w.figures, Keys: w.figures, Audit: w.figures, Instance: "ins_1", Issuer: issuer,
 		Logger: slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.now },
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dualmint/dualmint/internal/keys"
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/tokens"
 )
 
 const (
@@ -53,11 +54,8 @@ type keyView struct {
 	Says   string // what the state means
 }
 
-func viewKey(f keys.Forecast) keyView {
-	v := keyView{Forecast: f, Living: number(f.Signed.Tokens)}
-	if f.Signed.Tokens >= keys.CountedTokens {
-		v.Living += "+"
-	}
+func (d *dashboard) viewKey(f keys.Forecast) keyView {
+	v := keyView{Forecast: f, Living: d.counted(f.Signed.Tokens, keys.CountedTokens, tokens.Counted{Key: f.ID})}
 	switch f.State {
 	case keys.Announced:
 		v.Badge, v.Says = "warn", "Published, so that verifiers have it before it signs."
@@ -73,7 +71,7 @@ func viewKey(f keys.Forecast) keyView {
 	return v
 }
 
-func viewRing(o keys.Overview) ringView {
+func (d *dashboard) viewRing(o keys.Overview) ringView {
 	v := ringView{
 		Now: o.Now, Safe: !o.SafeToRotate.After(o.Now), SafeFrom: o.SafeToRotate, MaxAge: exactly(o.Policy.MaxAge),
 		Forgotten: exactly(o.Policy.ForgottenAfter()), Laggards: exactly(o.Policy.LaggardsForgetAfter()),
@@ -81,7 +79,7 @@ func viewRing(o keys.Overview) ringView {
 	for _, state := range []keys.State{keys.Active, keys.Announced, keys.Retiring} {
 		for _, k := range o.Keys {
 			if k.State == state {
-				v.Keys = append(v.Keys, viewKey(k))
+				v.Keys = append(v.Keys, d.viewKey(k))
 			}
 		}
 	}
@@ -89,7 +87,7 @@ func viewRing(o keys.Overview) ringView {
 		if k.State == keys.Removed || k.State == keys.Compromised {
 			v.MoreOld = len(v.Old) == oldKeys
 			if !v.MoreOld {
-				v.Old = append(v.Old, viewKey(k))
+				v.Old = append(v.Old, d.viewKey(k))
 			}
 		}
 	}
@@ -111,5 +109,5 @@ func (d *dashboard) keysPage(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	return x.show(http.StatusOK, page{Name: "keys", Title: "Signing keys", Section: sectionKeys, Body: viewRing(o)})
+	return x.show(http.StatusOK, page{Name: "keys", Title: "Signing keys", Section: sectionKeys, Body: d.viewRing(o)})
 }

@@ -28,7 +28,7 @@ func (d *dashboard) showRotateKeys(x *exchange, status int, refused string, f *f
 	if err != nil {
 		return err
 	}
-	v := rotateKeysView{ringView: viewRing(o), Refused: refused, Force: f.faults["force"]}
+	v := rotateKeysView{ringView: d.viewRing(o), Refused: refused, Force: f.faults["force"]}
 	v.Active, v.Next = v.in(keys.Active), v.in(keys.Announced)
 	v.RemovableFrom, v.ReadyFrom = o.Now.Add(o.Policy.RetireFor()), o.Now.Add(o.Policy.AnnounceFor())
 	return x.show(status, page{Name: "keys_rotate", Title: "Rotate the signing key", Section: sectionKeys, Body: v, Back: keysPath + "/rotate"})
@@ -81,7 +81,7 @@ func (d *dashboard) showCompromise(x *exchange, status int, f *form) error {
 		if string(k.ID) != x.c.Param("kid") {
 			continue
 		}
-		v := compromiseView{ringView: viewRing(o), Key: viewKey(k), Signs: k.State == keys.Active}
+		v := compromiseView{ringView: d.viewRing(o), Key: d.viewKey(k), Signs: k.State == keys.Active}
 		if v.Next = v.in(keys.Announced); v.Next != nil {
 			if ready := v.Next.CreatedAt.Add(o.Policy.AnnounceFor()); ready.After(o.Now) {
 				v.Ready = ready

@@ -96,17 +96,25 @@ func (d *dashboard) living(x *exchange, list []machines.Summary) (map[m2m.Machin
 	}
 	out := make(map[m2m.MachineID]string, len(counts))
 	for id, n := range counts {
-		out[id] = counted(n)
+		out[id] = d.countedOf(id, n)
 	}
 	return out, nil
 }
 
-// counted writes a number of living tokens, with a plus behind it where counting stopped.
-func counted(n int) string {
-	if n >= tokens.CountedLiving {
-		return number(n) + "+"
+// countedOf writes how many living tokens a machine has.
+func (d *dashboard) countedOf(id m2m.MachineID, n int) string {
+	return d.counted(int64(n), tokens.CountedLiving, tokens.Counted{Machine: id})
+}
+
+// counted writes a number of living tokens. Where counting stopped, it is what they were when all were last counted, or has a plus behind it.
+func (d *dashboard) counted(n, most int64, of tokens.Counted) string {
+	if n < most {
+		return number(n)
 	}
-	return number(n)
+	if all, known := d.Tally.Of(of); known && all >= n {
+		return "about " + number(all)
+	}
+	return number(n) + "+"
 }
 
 // listAddress is another page of the same list.
@@ -144,7 +152,7 @@ func (d *dashboard) showMachine(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	v.Living = counted(living[m.ID])
+	v.Living = d.countedOf(m.ID, living[m.ID])
 	if len(callers) > callersShown {
 		v.Callers, v.MoreCallers = callers[:callersShown], true
 	}

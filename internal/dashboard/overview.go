@@ -84,7 +84,7 @@ func (d *dashboard) overview(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	ring := viewRing(o)
+	ring := d.viewRing(o)
 	v.Active, v.Next = ring.in(keys.Active), ring.in(keys.Announced)
 	entries, err := d.Audit.AuditEntries(x.ctx(), audit.Query{Limit: recentShown})
 	if err != nil {

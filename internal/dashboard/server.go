@@ -22,6 +22,7 @@ type Deps struct {
 	Sessions Sessions
 	Machines Machines
 	Tokens   Tokens
+	Tally    Tally
 	Graph    Graph
 	Ledger   Ledger
 	Reports  Reports

@@ -65,6 +65,11 @@ type TokenView interface {
 	Inspect(ctx context.Context, text secret.Text) (tokens.Inspection, error)
 }
 
+// Tally knows how many living tokens there are where they are too many to be counted for a page. It is *tokens.Tally.
+type Tally interface {
+	Of(c tokens.Counted) (n int64, known bool)
+}
+
 // Secrets shows and replaces machine secrets.
 type Secrets interface {
 	ViewSecret(ctx context.Context, by m2m.Actor, id string) (secret.Text, error)

@@ -104,7 +104,7 @@ func (d *dashboard) showRevokeAll(x *exchange, status int, m m2m.Machine, f *for
 	}
 	return x.show(status, page{
 		Name: "tokens_revoke", Title: "Revoke all tokens of " + m.Name, Section: sectionMachines, Back: machinePath(m.ID) + "/revoke-tokens",
-		Body: revokeView{Machine: m, Living: counted(living[m.ID]), Reason: reasonField(f)},
+		Body: revokeView{Machine: m, Living: d.countedOf(m.ID, living[m.ID]), Reason: reasonField(f)},
 	})
 }
 

@@ -57,7 +57,7 @@ func (d *dashboard) listTokens(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	v := tokenList{Machine: m.Machine, Living: counted(living[m.ID]), Teach: d.teach(&m.Machine)}
+	v := tokenList{Machine: m.Machine, Living: d.countedOf(m.ID, living[m.ID]), Teach: d.teach(&m.Machine)}
 	for _, r := range found.Tokens {
 		sight := tokens.Sight{Record: r, MachineLives: true, KeyCompromised: slices.Contains(found.Compromised, r.KeyID)}
 		v.Tokens = append(v.Tokens, tokenLine{r, sight.State()})

@@ -140,3 +140,34 @@ func TestTheNoticeOfAChangeOfScopesFollowsTheRule(t *testing.T) {
 		}
 	}
 }
+
+// Living tokens are counted while the page waits as far as that goes, and beyond it are as many as were counted last.
+func TestManyLivingTokensAreAsManyAsWereCountedLast(t *testing.T) {
+	const path = "/machines/" + orders + "/revoke-tokens"
+	w := newWorld(t, local)
+	of := tokens.Counted{Machine: orders}
+	for _, c := range []struct {
+		living int
+		last   int64 // 0: never
+		want   string
+	}{
+		{9_999, 1_000_003, "It has 9,999 living."},
+		{tokens.CountedLiving, 0, "It has 10,000&#43; living."},
+		{tokens.CountedLiving, 1_000_003, "It has about 1,000,003 living."},
+		{tokens.CountedLiving, 9_000, "It has 10,000&#43; living."},
+	} {
+		delete(w.tally, of)
+		if c.last > 0 {
+			w.tally[of] = c.last
+		}
+		w.tokens.living = c.living
+		if page := get(t, w, path); !strings.Contains(page, c.want) {
+			t.Errorf("%+v: %s", c, page)
+		}
+	}
+	w.figures.ring = ring(w.now, w.now)
+	w.tally[tokens.Counted{Key: kidActive}] = 250_000
+	if page := get(t, w, "/keys"); !strings.Contains(page, "<strong>about 250,000</strong> living tokens") {
+		t.Error(page)
+	}
+}

@@ -3,13 +3,14 @@ package keys
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 )
 
-// CountedTokens is how far an overview counts the living tokens of a key: further, a number tells an operator nothing new, and would cost
-// a look at every one of them.
+// CountedTokens is how far an overview counts the living tokens of a key: further would cost a look at every one of them. CountSigned does
+// that.
 const CountedTokens = 10_000
 
 // Overview is the ring as its operator sees it.
@@ -43,6 +44,15 @@ func (k *Keeper) Overview(ctx context.Context) (Overview, error) {
 	out := k.forecast(signed)
 	out.Counted = true
 	return out, nil
+}
+
+// CountSigned counts all living tokens of a key, however many they are and however long it takes: not while somebody waits.
+func (k *Keeper) CountSigned(ctx context.Context, kid m2m.KeyID) (int64, error) {
+	signed, err := k.deps.Store.SignedTokens(ctx, math.MaxInt64)
+	if err != nil {
+		return 0, fmt.Errorf("count all signed tokens: %w", err)
+	}
+	return signed[kid].Tokens, nil
 }
 
 // Outlook is the Overview of the ring as it is in memory, without the counts: the answer to a change, which must not wait for anything that

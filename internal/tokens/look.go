@@ -3,11 +3,12 @@ package tokens
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 )
 
-// CountedLiving is how far the living tokens of one machine are counted for people to look at: a number beyond it tells them nothing new.
+// CountedLiving is how far the living tokens of one machine are counted while somebody waits. Beyond it, Tally knows.
 const CountedLiving = 10_000
 
 // PageQuery chooses a page of a machine's tokens, newest first, by the token that it begins behind.
@@ -110,4 +111,13 @@ func (s *Service) Living(ctx context.Context, ids []m2m.MachineID) (map[m2m.Mach
 		return nil, fmt.Errorf("count living tokens: %w", err)
 	}
 	return counts, nil
+}
+
+// CountLiving counts all living tokens of a machine, however many they are and however long it takes: not while somebody waits.
+func (s *Service) CountLiving(ctx context.Context, id m2m.MachineID) (int64, error) {
+	counts, err := s.Desk.LivingTokens(ctx, []m2m.MachineID{id}, math.MaxInt)
+	if err != nil {
+		return 0, fmt.Errorf("count all living tokens: %w", err)
+	}
+	return int64(counts[id]), nil
 }
