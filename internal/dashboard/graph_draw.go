@@ -21,7 +21,7 @@ type picture struct {
 // node is a machine in a column.
 type node struct {
 	machines.End
-	Label  string // shortened; the whole name is told on hover
+	Label  string // shortened; more of the name is told on hover
 	X      string
 	Y      int
 	Anchor string // of the letters: start, middle or end
@@ -134,7 +134,7 @@ func (s *stage) line(from string, a column, to string, b column, e machines.Edge
 	if !e.Scope {
 		l.Class, may = "gone", "may not call any more"
 	}
-	l.Title = inline(fmt.Sprintf("%s %s %s: %s verified", e.From.Name, may, e.To.Name, number(e.Verified)))
+	l.Title = inline(fmt.Sprintf("%s %s %s: %s verified", listed(e.From.Name), may, listed(e.To.Name), number(e.Verified)))
 	if e.Verified > 0 {
 		if e.Scope {
 			l.Class = "busy"

@@ -24,6 +24,7 @@ func templateFuncs(now func() time.Time) template.FuncMap {
 		"format":   formatName,
 		"lifetime": lifetimeOf,
 		"closed":   closed,
+		"listed":   listed,
 		"inline":   inline,
 		"root":     func() string { return Root },
 	}
@@ -49,6 +50,12 @@ func closed(name string) string {
 	}, name)
 	return out + strings.Repeat(string(pop), open)
 }
+
+// inListLetters is how much of a name stands where there may be hundreds of names: the page stays small, whatever they are called.
+const inListLetters = 40
+
+// listed is a name in a list.
+func listed(name string) string { return shorten(name, inListLetters) }
 
 // inline is text that names stand in where there are no elements to hold them: without characters that change the direction of others.
 func inline(text string) string {
