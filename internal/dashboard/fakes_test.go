@@ -30,6 +30,7 @@ const (
 type fakeSessions struct {
 	err      error
 	signIns  int
+	away     int // not even judged
 	previous []secret.Text
 	notice   string
 	ended    int
@@ -50,6 +51,8 @@ func (f *fakeSessions) SignIn(_ context.Context, _ m2m.Actor, key, previous secr
 func (f *fakeSessions) SignInByLink(context.Context, m2m.Actor, secret.Text, secret.Text) (secret.Text, error) {
 	return "", m2m.ErrUnauthenticated
 }
+
+func (f *fakeSessions) TurnedAway() { f.away++ }
 
 func (f *fakeSessions) Find(_ context.Context, id secret.Text) (sessions.Session, error) {
 	if f.err != nil {

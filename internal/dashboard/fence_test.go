@@ -204,7 +204,7 @@ func TestSignInsHaveALimitOfTheirOwn(t *testing.T) {
 		}
 	}
 	out := w.send(http.MethodPost, signInPath, url.Values{"key": {goodKey.Reveal()}}, func(r *http.Request) { r.RemoteAddr = "192.0.2.1:2" })
-	if out.Code != http.StatusTooManyRequests || out.Header().Get("Retry-After") != "6" || w.sessions.signIns != signInsAtOnce {
+	if out.Code != http.StatusTooManyRequests || out.Header().Get("Retry-After") != "6" || w.sessions.signIns != signInsAtOnce || w.sessions.away != 1 {
 		t.Errorf("one more: %d, after %q", out.Code, out.Header().Get("Retry-After"))
 	}
 	if code := from("192.0.2.2:1"); code != http.StatusUnauthorized {

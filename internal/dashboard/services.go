@@ -25,6 +25,7 @@ type Sessions interface {
 type SignIns interface {
 	SignIn(ctx context.Context, by m2m.Actor, key, previous secret.Text) (secret.Text, error)
 	SignInByLink(ctx context.Context, by m2m.Actor, link, previous secret.Text) (secret.Text, error)
+	TurnedAway()
 }
 
 // Machines is the register of machines. Errors are those of *machines.Service.

@@ -80,8 +80,17 @@ func (d *dashboard) signInPage(x *exchange) error {
 	return x.showSignIn(http.StatusOK, signInView{Next: d.ours(x.query("next")), Ended: x.query("ended")})
 }
 
+// takeSignIn counts a sign-in against the limit of its address. Those beyond it are in the audit log as a number.
+func (d *dashboard) takeSignIn(x *exchange) error {
+	err := d.signIns.take(x.address, x.start)
+	if err != nil {
+		d.Sessions.TurnedAway()
+	}
+	return err
+}
+
 func (d *dashboard) signIn(x *exchange) error {
-	if err := d.signIns.take(x.address, x.start); err != nil {
+	if err := d.takeSignIn(x); err != nil {
 		return err
 	}
 	f, err := x.form("key", "next", "ended", "username")
@@ -131,7 +140,7 @@ func (d *dashboard) firstSignInPage(x *exchange) error {
 }
 
 func (d *dashboard) firstSignIn(x *exchange) error {
-	if err := d.signIns.take(x.address, x.start); err != nil {
+	if err := d.takeSignIn(x); err != nil {
 		return err
 	}
 	f, err := x.form("link")

@@ -9,12 +9,19 @@ import (
 // the audit log is never shortened. The others are counted in the next entry.
 const refusalsAMinute = 30
 
-// budget counts what is recorded in the present minute, and what is not recorded yet.
+// budget counts what is recorded in the present minute, and what is not recorded yet: refused beyond the budget, or turned away unjudged.
 type budget struct {
 	mu         sync.Mutex // guards what follows
 	minute     int64
 	recorded   int
 	unrecorded int64
+}
+
+// miss counts one that was not judged, for the next entry to tell.
+func (b *budget) miss() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unrecorded++
 }
 
 // take tells whether one more may be recorded now, and how many were not since the last that was.

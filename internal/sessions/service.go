@@ -120,6 +120,10 @@ func (s *Service) refuse(ctx context.Context, by m2m.Actor) error {
 	return m2m.ErrUnauthenticated
 }
 
+// TurnedAway counts a sign-in that was not judged, because too many came from its address. The next refused one that is recorded tells how
+// many there were: who is turned away may try again every few seconds, so that there is one soon if he does.
+func (s *Service) TurnedAway() { s.budget.miss() }
+
 // Find gives the session of an id. m2m.ErrUnauthenticated: there is none, or it is over. What cannot be an id costs no look-up (R4).
 func (s *Service) Find(ctx context.Context, id secret.Text) (Session, error) {
 	if !secret.WellFormed(secret.SessionID, id.Reveal()) {

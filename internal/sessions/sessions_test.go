@@ -186,9 +186,12 @@ func TestRefusalsAreRecordedWithinABudget(t *testing.T) {
 		t.Errorf("%d recorded in a minute", len(f.refused))
 	}
 	*now = now.Add(time.Minute)
+	for range 5 { // too many from one address: they are not even judged
+		s.TurnedAway()
+	}
 	_, _ = s.SignIn(t.Context(), operator, "sk_guess", "")
 	_, _ = s.SignIn(t.Context(), operator, "sk_guess", "")
-	if n := f.refused[refusalsAMinute:]; len(n) != 2 || n[0] != 12 || n[1] != 0 {
+	if n := f.refused[refusalsAMinute:]; len(n) != 2 || n[0] != 12+5 || n[1] != 0 {
 		t.Errorf("in the next minute: %v", n)
 	}
 }
