@@ -359,3 +359,14 @@ func TestUsageAsksForNoMonthThatIsNotThere(t *testing.T) {
 		t.Errorf("a report of nothing: %d", out.Code)
 	}
 }
+
+// Every month that a link leads to is one that the page shows.
+func TestMonthsEndWhereTheyAreShown(t *testing.T) {
+	w := newWorld(t, local)
+	if page := get(t, w, "/usage?month=2020-02"); !strings.Contains(page, "month=2020-01\">Month before") || !strings.Contains(page, "month=2020-03\">Month after") {
+		t.Error(page)
+	}
+	if page := get(t, w, "/usage?month=2020-01"); strings.Contains(page, "Month before") || !strings.Contains(page, "January 2020") {
+		t.Error(page)
+	}
+}

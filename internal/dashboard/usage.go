@@ -16,6 +16,7 @@ const (
 	sectionUsage = "Usage"
 	usageTop     = 15 // machines and pairs in the tables
 	monthLayout  = "2006-01"
+	firstYear    = 2020 // nothing was counted before
 )
 
 // Ledger tells what a month comes to so far. Errors are those of *usage.Ledger.
@@ -76,7 +77,7 @@ type file struct {
 func (d *dashboard) usagePage(x *exchange) error {
 	now := d.Now().UTC()
 	month := monthStart(now)
-	if asked, err := time.Parse(monthLayout, x.query("month")); err == nil && asked.Before(now) && asked.Year() >= 2020 {
+	if asked, err := time.Parse(monthLayout, x.query("month")); err == nil && asked.Before(now) && asked.Year() >= firstYear {
 		month = asked
 	}
 	s, err := d.Ledger.Month(x.ctx(), month, usageTop)
@@ -93,7 +94,9 @@ func (d *dashboard) usagePage(x *exchange) error {
 	v := usageView{
 		Statement: s, Name: month.Format("January 2006"), Amount: dollars(s.Total().NanoDollars), Day: day.Format(time.DateOnly),
 		Create: allowanceOf(s.Create), Verify: allowanceOf(s.Verify),
-		Previous: usagePath + "?month=" + month.AddDate(0, -1, 0).Format(monthLayout),
+	}
+	if before := month.AddDate(0, -1, 0); before.Year() >= firstYear {
+		v.Previous = usagePath + "?month=" + before.Format(monthLayout)
 	}
 	if next := month.AddDate(0, 1, 0); next.Before(now) {
 		v.Next = usagePath + "?month=" + next.Format(monthLayout)
