@@ -21,7 +21,8 @@ const (
 	maxAnswer       = 8 << 20
 	maxDrain        = 64 << 10
 	callsAtATime    = 2
-	crowd           = 64 // a second call beside one under way is for many: fewer share the next
+	crowd           = 64                    // a second call beside one under way is for many: fewer share the next
+	quickCall       = 20 * time.Millisecond // where calls take longer than this, nobody waits for another's answer
 )
 
 // remote asks the issuer about tokens. Concurrent questions share calls; a call is sealed before it is sent and nothing joins it
@@ -34,7 +35,7 @@ type remote struct {
 func newRemote(c Config) *remote {
 	r := &remote{config: c}
 	r.group = batch.New[struct{}](r.ask, batch.Options{
-		Workers: callsAtATime, Crowd: crowd, MaxBatch: maxBatch, MaxQueue: maxQueue, MaxShare: maxQueue, MaxWait: maxWait, Deadline: c.Timeout,
+		Workers: callsAtATime, Crowd: crowd, Quick: quickCall, MaxBatch: maxBatch, MaxQueue: maxQueue, MaxShare: maxQueue, MaxWait: maxWait, Deadline: c.Timeout,
 		Alone: func(error) bool { return false },
 	}, c.Now)
 	return r

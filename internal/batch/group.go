@@ -27,9 +27,10 @@ type Options struct {
 	MaxWait  time.Duration // how long a question waits before it is told to come back later, the time of a batch included (patience)
 	Deadline time.Duration // how long one batch may take
 	// Crowd is how many questions must wait before another worker begins while one is at it: the fixed cost of a batch is worth paying
-	// for a crowd, and fewer are better off in the batch after. A worker that takes unusually long (MaxWait/8) holds nobody up. 0: each
-	// worker begins as soon as it can.
+	// for a crowd, and fewer are better off in the batch after, as long as that is soon: where the last batch took longer than Quick, and
+	// where one has been under way for MaxWait/8, nobody waits for a crowd. 0: each worker begins as soon as it can.
 	Crowd int
+	Quick time.Duration
 	// Alone tells of an error that a batch of several calls ended with whether nothing was done, so that each call may be tried by
 	// itself: then one bad call fails alone. It is asked of a panic too, as *PanicError.
 	Alone func(error) bool
@@ -45,13 +46,14 @@ type Group[K comparable, Q, A any] struct {
 	options Options
 	now     func() time.Time
 
-	mu     sync.Mutex // guards what follows
-	wake   sync.Cond  // signalled when a batch is due, and at the end
-	queue  queue[K, Q, A]
-	took   time.Duration // by the last batch
-	busy   int           // workers with a batch under way
-	sealed time.Time     // when the last of these began
-	closed bool
+	mu        sync.Mutex // guards what follows
+	wake      sync.Cond  // signalled when a batch is due, and at the end
+	queue     queue[K, Q, A]
+	took      time.Duration // by the last batch
+	busy      int           // workers with a batch under way
+	gathering bool          // a worker lets others ask before it seals
+	sealed    time.Time     // when the last of these began
+	closed    bool
 }
 
 // New makes a Group. Calls wait until Run runs it.
@@ -128,7 +130,7 @@ func (g *Group[K, Q, A]) enqueue(key K, i *item[Q, A]) error {
 		return ErrBusy
 	}
 	g.queue.push(key, i)
-	if g.due() {
+	if !g.gathering && g.due() {
 		g.wake.Signal()
 	}
 	return nil
@@ -156,25 +158,38 @@ func (g *Group[K, Q, A]) work() {
 func (g *Group[K, Q, A]) seal() (items, late []*item[Q, A], open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for yielded := false; !yielded || !g.due(); {
-		switch {
-		case g.due(): // whoever is ready to ask is let ask first, else the first of many would be a batch of its own
-			g.mu.Unlock()
-			runtime.Gosched()
-			g.mu.Lock()
-			yielded = true
-		case g.closed:
+	for !g.gather() {
+		if g.closed && g.queue.size == 0 {
 			return nil, nil, false
-		default:
-			g.wake.Wait()
 		}
+		g.wake.Wait()
 	}
 	items, late = g.queue.take(g.options.MaxBatch, g.now().Add(-g.patience()))
 	if len(items) > 0 {
 		g.busy++
 		g.sealed = g.now()
 	}
+	switch {
+	case g.closed:
+		g.wake.Broadcast() // whoever is left takes the rest, or has nothing left to wait for
+	case g.due():
+		g.wake.Signal()
+	}
 	return items, late, true
+}
+
+// gather tells whether a batch is to begin now. Whoever is ready to ask is let ask first, else the first of many would be a batch of its
+// own; meanwhile no other worker begins. g.mu is held, and let go of meanwhile.
+func (g *Group[K, Q, A]) gather() bool {
+	if g.gathering || !g.due() {
+		return false
+	}
+	g.gathering = true
+	g.mu.Unlock()
+	runtime.Gosched()
+	g.mu.Lock()
+	g.gathering = false
+	return g.due()
 }
 
 // rest ends a batch that took so long.
@@ -190,7 +205,7 @@ func (g *Group[K, Q, A]) due() bool {
 	switch {
 	case g.queue.size == 0:
 		return false
-	case g.busy == 0, g.queue.size >= g.options.Crowd, g.closed:
+	case g.busy == 0, g.queue.size >= g.options.Crowd, g.took > g.options.Quick, g.closed:
 		return true
 	default:
 		return g.now().Sub(g.sealed) > g.options.MaxWait/8

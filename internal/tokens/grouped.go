@@ -31,15 +31,16 @@ const (
 	maxBatch      = 256                    // what one transaction takes; verify_batch is never larger
 	maxWait       = 700 * time.Millisecond // leaves room for what a slow batch takes longer than the one before it, within a second
 	batchDeadline = 5 * time.Second
-	crowd         = 32 // a transaction of one costs about as much as twenty more questions in another (docs/performance.md)
-	crowdOfChecks = 96 // they are cheaper, and a call of a hundred does not wait
+	crowd         = 32                    // a transaction of one costs about as much as twenty more questions in another (docs/performance.md)
+	quickBatch    = 20 * time.Millisecond // where commits are slow, two at a time are better than few
+	crowdOfChecks = 96                    // they are cheaper, and a call of a hundred does not wait
 )
 
 // NewGrouped groups the calls of store. They wait until Run runs.
 func NewGrouped(store HotStore, o GroupOptions, now func() time.Time) *Grouped {
 	options := batch.Options{
 		Workers: o.Workers, MaxBatch: maxBatch, MaxQueue: o.MaxQueue, MaxShare: max(o.MaxQueue/2, maxBatch),
-		MaxWait: maxWait, Deadline: batchDeadline, Crowd: crowd, Alone: nothingDone,
+		MaxWait: maxWait, Deadline: batchDeadline, Crowd: crowd, Quick: quickBatch, Alone: nothingDone,
 	}
 	checking := options
 	checking.Crowd = crowdOfChecks
