@@ -211,9 +211,9 @@ func (f *fakeTokens) Revoke(context.Context, m2m.Caller, m2m.Actor, string, *str
 // fakeTally knows what a test puts into it.
 type fakeTally map[tokens.Counted]int64
 
-func (f fakeTally) Of(c tokens.Counted) (int64, bool) {
+func (f fakeTally) Of(c tokens.Counted) (int64, time.Time, bool) {
 	n, ok := f[c]
-	return n, ok
+	return n, time.Date(2026, 5, 1, 11, 59, 0, 0, time.UTC), ok
 }
 
 // world is a dashboard on fakes.

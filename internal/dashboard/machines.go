@@ -111,8 +111,8 @@ func (d *dashboard) counted(n, most int64, of tokens.Counted) string {
 	if n < most {
 		return number(n)
 	}
-	if all, known := d.Tally.Of(of); known && all >= n {
-		return "about " + number(all)
+	if all, at, known := d.Tally.Of(of); known && all >= n {
+		return "about " + number(all) + " (at " + at.UTC().Format("15:04") + " UTC)"
 	}
 	return number(n) + "+"
 }

@@ -68,7 +68,7 @@ type TokenView interface {
 
 // Tally knows how many living tokens there are where they are too many to be counted for a page. It is *tokens.Tally.
 type Tally interface {
-	Of(c tokens.Counted) (n int64, known bool)
+	Of(c tokens.Counted) (n int64, at time.Time, known bool)
 }
 
 // Secrets shows and replaces machine secrets.

@@ -153,7 +153,7 @@ func TestManyLivingTokensAreAsManyAsWereCountedLast(t *testing.T) {
 	}{
 		{9_999, 1_000_003, "It has 9,999 living."},
 		{tokens.CountedLiving, 0, "It has 10,000&#43; living."},
-		{tokens.CountedLiving, 1_000_003, "It has about 1,000,003 living."},
+		{tokens.CountedLiving, 1_000_003, "It has about 1,000,003 (at 11:59 UTC) living."},
 		{tokens.CountedLiving, 9_000, "It has 10,000&#43; living."},
 	} {
 		delete(w.tally, of)
@@ -167,7 +167,7 @@ func TestManyLivingTokensAreAsManyAsWereCountedLast(t *testing.T) {
 	}
 	w.figures.ring = ring(w.now, w.now)
 	w.tally[tokens.Counted{Key: kidActive}] = 250_000
-	if page := get(t, w, "/keys"); !strings.Contains(page, "<strong>about 250,000</strong> living tokens") {
+	if page := get(t, w, "/keys"); !strings.Contains(page, "<strong>about 250,000 (at 11:59 UTC)</strong> living tokens") {
 		t.Error(page)
 	}
 }

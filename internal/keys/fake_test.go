@@ -170,6 +170,12 @@ func settled(tb testing.TB, r Ring) {
 	}
 }
 
+func (s *fakeStore) CountSigned(_ context.Context, kid m2m.KeyID) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signed[kid].Tokens, nil
+}
+
 func (s *fakeStore) SignedTokens(context.Context, int64) (map[m2m.KeyID]Signed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

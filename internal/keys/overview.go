@@ -3,7 +3,6 @@ package keys
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
@@ -48,11 +47,11 @@ func (k *Keeper) Overview(ctx context.Context) (Overview, error) {
 
 // CountSigned counts all living tokens of a key, however many they are and however long it takes: not while somebody waits.
 func (k *Keeper) CountSigned(ctx context.Context, kid m2m.KeyID) (int64, error) {
-	signed, err := k.deps.Store.SignedTokens(ctx, math.MaxInt64)
+	n, err := k.deps.Store.CountSigned(ctx, kid)
 	if err != nil {
 		return 0, fmt.Errorf("count all signed tokens: %w", err)
 	}
-	return signed[kid].Tokens, nil
+	return n, nil
 }
 
 // Outlook is the Overview of the ring as it is in memory, without the counts: the answer to a change, which must not wait for anything that

@@ -110,4 +110,6 @@ type Store interface {
 	ServeKeySet(ctx context.Context, maxAge, lease, life time.Duration) error
 	// SignedTokens counts the living tokens of every key that has any, by an index, and no further than most each.
 	SignedTokens(ctx context.Context, most int64) (map[m2m.KeyID]Signed, error)
+	// CountSigned counts all living tokens of one key, by that index.
+	CountSigned(ctx context.Context, kid m2m.KeyID) (int64, error)
 }

@@ -48,6 +48,19 @@ func readSignedUntil(tx *gorm.DB, ring []keys.Key) error {
 	return nil
 }
 
+// countSignedSQL counts all of one key. The %s is the database's clock.
+const countSignedSQL = `
+SELECT count(*) FROM tokens t WHERE t.key_id = ? AND t.format = 'jwt' AND t.revoked_at IS NULL AND t.expires_at > (SELECT %s)`
+
+// CountSigned satisfies keys.Store.
+func (d *DB) CountSigned(ctx context.Context, kid m2m.KeyID) (n int64, err error) {
+	query := fmt.Sprintf(countSignedSQL, d.dialect.now)
+	if err := d.gorm.WithContext(ctx).Raw(query, storable(string(kid))).Find(&n).Error; err != nil {
+		return 0, outward("count the signed tokens of a key", err)
+	}
+	return n, nil
+}
+
 // SignedTokens counts the living tokens of every key that has any, no further than most each.
 func (d *DB) SignedTokens(ctx context.Context, most int64) (map[m2m.KeyID]keys.Signed, error) {
 	var rows []struct {

@@ -19,16 +19,33 @@ type abacus struct {
 	n     int64
 	err   error
 	takes time.Duration
-	asked []Counted
+	asked int
+}
+
+// set changes what it counts from now on.
+func (a *abacus) set(n int64, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.n, a.err = n, err
+}
+
+func (a *abacus) times() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.asked
 }
 
 func (a *abacus) count(ctx context.Context, c Counted) (int64, error) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.asked = append(a.asked, c)
+	a.asked++
+	n, err := a.n, a.err
+	a.mu.Unlock()
+	if c.Key == "panic" {
+		panic("a secret")
+	}
 	select {
 	case <-time.After(a.takes):
-		return a.n, a.err
+		return n, err
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
@@ -37,37 +54,43 @@ func (a *abacus) count(ctx context.Context, c Counted) (int64, error) {
 // A tally answers at once, counts behind the back of who asked, rests for twenty times as long as it took, and says nothing that is too old.
 func TestATallyCountsBehindTheBackOfWhoAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &abacus{n: 1_000_003, takes: 10 * time.Second}
+		a := &abacus{n: 1_000_003, takes: 5 * time.Second}
 		tally := NewTally(a.count, time.Now, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- tally.Run(ctx) }()
-		hub, key := Counted{Machine: "mch_1"}, Counted{Key: "kid"}
-		of := func(c Counted, want int64, known bool, asked int) {
+		begun := time.Now()
+		of := func(c Counted, want int64, counted time.Duration, known bool, asked int) {
 			t.Helper()
-			if n, ok := tally.Of(c); ok != known || known && n != want {
-				t.Errorf("%d %v, want %d %v", n, ok, want, known)
+			n, at, ok := tally.Of(c)
+			if ok != known || known && (n != want || at.Sub(begun) != counted) {
+				t.Errorf("%d at %s %v, want %d at %s %v", n, at.Sub(begun), ok, want, counted, known)
 			}
 			synctest.Wait()
-			if len(a.asked) != asked {
-				t.Errorf("counted %d times, want %d", len(a.asked), asked)
+			if n := a.times(); n != asked {
+				t.Errorf("counted %d times, want %d", n, asked)
 			}
 		}
-		of(hub, 0, false, 1)
-		of(hub, 0, false, 1) // it waits once
-		of(key, 0, false, 1) // one after the other
-		time.Sleep(11 * time.Second)
-		of(hub, 1_000_003, true, 2)
-		time.Sleep(150 * time.Second)
-		of(hub, 1_000_003, true, 2) // it took ten seconds, so it rests for two hundred
-		a.n = 7
-		time.Sleep(60 * time.Second)
-		of(hub, 1_000_003, true, 3)
-		time.Sleep(11 * time.Second)
-		of(hub, 7, true, 3)
-		time.Sleep(countedTooLong)
-		of(hub, 0, false, 4)
+		hub, key := Counted{Machine: "mch_1"}, Counted{Key: "kid"}
+		of(hub, 0, 0, false, 1)
+		of(hub, 0, 0, false, 1) // it waits once
+		of(key, 0, 0, false, 1) // one after the other
+		time.Sleep(6 * time.Second)
+		of(hub, 1_000_003, 0, true, 1)
+		time.Sleep(98 * time.Second) // it took five seconds, so it rests for a hundred
+		a.set(7, nil)
+		of(hub, 1_000_003, 0, true, 1)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		of(key, 0, 0, false, 2)
+		time.Sleep(5*time.Second + 100*time.Second + time.Second) // the key is counted, and after a rest the hub, which was asked for again
+		synctest.Wait()
+		of(key, 7, 105*time.Second, true, 3)
 		time.Sleep(5 * time.Second)
+		of(hub, 7, 210*time.Second, true, 3)
+		time.Sleep(countedTooLong)
+		of(hub, 0, 0, false, 5) // the key was asked for again, too
+		time.Sleep(time.Second)
 		stop() // while it counts
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -75,28 +98,35 @@ func TestATallyCountsBehindTheBackOfWhoAsks(t *testing.T) {
 	})
 }
 
-// A count that fails is said in the log, once a minute at most, and takes nothing away that is still good.
+// A count that fails, or panics (R61), is said in the log, once a minute at most, and takes nothing away that is still good.
 func TestATallyOutlivesWhatItCountsWith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &abacus{n: 20_000}
 		var log strings.Builder
 		tally := NewTally(a.count, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, stop := context.WithCancel(t.Context())
-		defer stop()
-		go func() { _ = tally.Run(ctx) }()
+		done := make(chan error, 1)
+		go func() { done <- tally.Run(ctx) }()
 		c := Counted{Machine: "mch_1"}
+		tally.Of(Counted{Key: "panic"})
 		tally.Of(c)
 		synctest.Wait()
-		a.err = errors.New("no database")
+		a.set(0, errors.New("no database"))
 		time.Sleep(countedAnew)
 		for range 3 {
-			if n, ok := tally.Of(c); n != 20_000 || !ok {
+			if n, _, ok := tally.Of(c); n != 20_000 || !ok {
 				t.Errorf("%d %v", n, ok)
 			}
 			synctest.Wait()
 		}
-		if strings.Count(log.String(), "no database") != 1 || len(a.asked) != 2 {
-			t.Errorf("asked %d times; log: %s", len(a.asked), log.String())
+		stop()
+		<-done
+		said := log.String()
+		if strings.Count(said, "no database") != 1 || a.times() != 3 {
+			t.Errorf("asked %d times; log: %s", a.times(), said)
+		}
+		if !strings.Contains(said, "panic of type string") || strings.Contains(said, "a secret") {
+			t.Errorf("log: %s", said)
 		}
 	})
 }

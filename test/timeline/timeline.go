@@ -135,6 +135,8 @@ func (m *memory) ServeKeySet(_ context.Context, maxAge, lease, life time.Duratio
 	return nil
 }
 
+func (m *memory) CountSigned(context.Context, m2m.KeyID) (int64, error) { return 0, nil }
+
 func (m *memory) SignedTokens(context.Context, int64) (map[m2m.KeyID]keys.Signed, error) {
 	return map[m2m.KeyID]keys.Signed{}, nil
 }
