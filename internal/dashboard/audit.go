@@ -18,7 +18,9 @@ const (
 	auditPath    = Root + "/audit"
 	sectionAudit = "Audit"
 	auditAPage   = 50
-	auditASlice  = 500 // entries of a CSV that are held at once
+	// detailLetters is how much of one detail a page shows; the CSV has all of it.
+	detailLetters = 40
+	auditASlice   = 500 // entries of a CSV that are held at once
 )
 
 // Audit reads what was done. Errors are those of audit.Store.
@@ -83,10 +85,10 @@ func auditQuery(x *exchange) (audit.Query, url.Values) {
 		q.Kind = m2m.ActorKind(who)
 		to.Set("who", who)
 	}
-	if q.Target = strings.TrimSpace(x.query("target")); q.Target != "" {
+	if q.Target = strings.TrimSpace(x.search("target")); q.Target != "" {
 		to.Set("target", q.Target)
 	}
-	if q.Address = strings.TrimSpace(x.query("address")); q.Address != "" {
+	if q.Address = strings.TrimSpace(x.search("address")); q.Address != "" {
 		to.Set("address", q.Address)
 	}
 	if day, err := time.Parse(time.DateOnly, x.query("until")); err == nil {
@@ -163,6 +165,9 @@ func viewEntry(e audit.Entry, ends map[m2m.MachineID]machines.End) entryView {
 		v.Who = "Machine"
 	case m2m.System:
 		v.Who = "The service itself"
+		if v.Alarm {
+			v.Who = "Nobody known"
+		}
 	}
 	_, isToken := m2m.ParseTokenID(e.Target)
 	switch end, isMachine := ends[m2m.MachineID(e.Target)]; {
@@ -181,11 +186,22 @@ func viewEntry(e audit.Entry, ends map[m2m.MachineID]machines.End) entryView {
 	}
 	slices.Sort(names)
 	for i, name := range names {
-		names[i] = strings.ReplaceAll(strings.TrimSuffix(name, "_id"), "_", " ") + ": " + shorten(withNames(e.Details[name], ends), 120)
+		names[i] = detailName(name) + ": " + shorten(withNames(e.Details[name], ends), detailLetters)
 	}
 	v.Details = strings.Join(names, "; ")
 	return v
 }
+
+// detailName says in words what a detail is.
+func detailName(name string) string {
+	if name == unjudged {
+		return "refused or turned away before it, and not recorded one by one"
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(name, "_id"), "_", " ")
+}
+
+// unjudged is the detail of a refused sign-in that tells how many more there were.
+const unjudged = "unrecorded_before"
 
 // idsIn gives what may be the ids of a few machines, joined by spaces. Of many, a page shows how many they are and not which.
 func idsIn(value string) []string {

@@ -50,7 +50,7 @@ func answers() []answer {
 		{errForm, http.StatusBadRequest, "Not a form of this page", "What was sent is not what this page sends. Reload it and try again."},
 		{errAddress, http.StatusBadRequest, "Not an address of this dashboard", "Something in it cannot be read. Begin at the page that led here."},
 		{errSums, http.StatusUnprocessableEntity, "Too much to add up", "An amount passes 9,223,372,036 dollars. Ask for a shorter interval, or for more groups."},
-		{errTooMany, http.StatusTooManyRequests, "Too many requests", "Wait a moment, then try again."},
+		{errTooMany, http.StatusTooManyRequests, "Too many requests", ""},
 	}
 }
 
@@ -78,7 +78,11 @@ func (d *dashboard) fail(x *exchange, err error) {
 		x.cause = err
 	}
 	if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
-		x.c.Writer.Header().Set("Retry-After", strconv.Itoa(retryAfter(err)))
+		wait := retryAfter(err)
+		x.c.Writer.Header().Set("Retry-After", strconv.Itoa(wait))
+		if a.is == errTooMany {
+			a.text = "Too many came from this address. Try again in " + plural(wait, "second") + "."
+		}
 	}
 	shown := x.show(a.status, page{Name: "error", Title: a.title, Body: errorView{Title: a.title, Text: a.text, Trace: x.trace}})
 	if shown != nil { // the template of this page is broken: what is left is its title

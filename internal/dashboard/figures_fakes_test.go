@@ -57,9 +57,15 @@ func (f *fakeFigures) LastHour(context.Context) ([]usage.Traffic, time.Time, err
 	return out, time.Date(2026, 5, 1, 11, 0, 0, 0, time.UTC), nil
 }
 
-func (f *fakeFigures) Ends(context.Context, []m2m.MachineID) (map[m2m.MachineID]machines.End, error) {
+func (f *fakeFigures) Ends(_ context.Context, ids []m2m.MachineID) (map[m2m.MachineID]machines.End, error) {
 	f.asks++
-	return f.ends, f.noEnds
+	out := map[m2m.MachineID]machines.End{}
+	for _, id := range ids {
+		if end, ok := f.ends[id]; ok {
+			out[id] = end
+		}
+	}
+	return out, f.noEnds
 }
 
 func (f *fakeFigures) List(context.Context, machines.Query) ([]machines.Detail, int64, error) {

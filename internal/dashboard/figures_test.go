@@ -133,11 +133,11 @@ func TestTheGraphSaysWhatItLeavesOut(t *testing.T) {
 	}
 	w.figures.total = 10_000
 	w.figures.scopes = machines.Edges{Edges: []machines.Edge{edge(1, 2, 0)}, More: true}
-	for i := range someEdges {
+	for i := range allEdges {
 		w.figures.busy.Edges = append(w.figures.busy.Edges, edge(i, i+1, 7))
 	}
 	body := get(t, w, "/graph")
-	if !strings.Contains(body, "10,000 machines have more scopes than a picture holds: shown are the 40") || strings.Count(body, "<tr>") != 1+someEdges {
+	if !strings.Contains(body, "The scopes of 10,000 machines are more than a picture holds: shown are the 40") || strings.Count(body, "<tr>") != 1+allEdges {
 		t.Error("it does not say that these are the busiest forty")
 	}
 	wellFormed(t, body)
@@ -367,6 +367,25 @@ func TestMonthsEndWhereTheyAreShown(t *testing.T) {
 		t.Error(page)
 	}
 	if page := get(t, w, "/usage?month=2020-01"); strings.Contains(page, "Month before") || !strings.Contains(page, "January 2020") {
+		t.Error(page)
+	}
+}
+
+// R57: sign-ins that were refused or turned away without an entry of their own are not passed over.
+func TestFailedSignInsAreCountedWithThoseThatWereNotRecorded(t *testing.T) {
+	w := newWorld(t, local)
+	w.figures.entries = []audit.Entry{
+		{ID: 2, At: w.now.Add(-time.Hour), Action: "session.sign_in_refused", Actor: m2m.Actor{Kind: m2m.System}, Details: map[string]string{"unrecorded_before": "5000"}},
+		{ID: 1, At: w.now.Add(-25 * time.Hour), Action: "session.sign_in_refused", Actor: m2m.Actor{Kind: m2m.System}},
+	}
+	if page := get(t, w, ""); !strings.Contains(page, "At least 5,001 failed sign-ins in the last 24 hours.") {
+		t.Error(page)
+	}
+	if page := get(t, w, "/audit"); !strings.Contains(page, "not recorded one by one: 5000") || !strings.Contains(page, "Nobody known") {
+		t.Error(page)
+	}
+	w.figures.entries[0].Details = nil
+	if page := get(t, w, ""); !strings.Contains(page, ">1 failed sign-in in the last 24 hours.") {
 		t.Error(page)
 	}
 }

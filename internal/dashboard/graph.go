@@ -14,8 +14,8 @@ import (
 const (
 	graphPath    = Root + "/graph"
 	sectionGraph = "Graph"
-	allEdges     = 60 // as many as are shown whole; of more, only the busiest
-	someEdges    = 40
+	allEdges     = 40 // as many as are shown; of more, only the busiest
+	aloneShown   = 60 // machines of which it is said who has no scope
 	sideEdges    = 20 // to each side of a chosen machine
 	foundShown   = 8
 )
@@ -50,7 +50,7 @@ func (d *dashboard) graphPage(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	v := graphView{Find: x.query("q"), Since: since.Format("15:04")}
+	v := graphView{Find: x.search("q"), Since: since.Format("15:04")}
 	if _, v.Total, err = d.Graph.List(x.ctx(), machines.Query{Limit: 1}); err != nil {
 		return err
 	}
@@ -158,23 +158,19 @@ func (d *dashboard) wholeGraph(x *exchange, v *graphView, traffic []usage.Traffi
 		return err
 	}
 	var pairs []machines.Pair
-	for _, t := range traffic[:min(len(traffic), someEdges)] {
+	for _, t := range traffic[:min(len(traffic), allEdges)] {
 		pairs = append(pairs, machines.Pair{From: t.Machine, To: t.Receiver})
 	}
 	for _, e := range scopes.Edges {
 		pairs = append(pairs, machines.Pair{From: e.From.ID, To: e.To.ID})
 	}
-	v.Whole = !scopes.More
-	most := someEdges
-	if v.Whole {
-		most = len(pairs)
-	}
-	pairs, _ = firstPairs(pairs, most)
+	pairs, more := firstPairs(pairs, allEdges)
+	v.Whole = !scopes.More && !more
 	if v.Edges, err = d.loadedEdges(x, pairs, traffic); err != nil {
 		return err
 	}
 	v.Picture = drawEdges(v.Edges)
-	if v.Whole && v.Total <= allEdges {
+	if v.Whole && v.Total <= aloneShown {
 		return d.findAlone(x, v)
 	}
 	return nil
@@ -182,7 +178,7 @@ func (d *dashboard) wholeGraph(x *exchange, v *graphView, traffic []usage.Traffi
 
 // findAlone finds the machines that have no edge.
 func (d *dashboard) findAlone(x *exchange, v *graphView) error {
-	all, err := d.Machines.Page(x.ctx(), machines.PageQuery{ByName: true, Asc: true, Limit: allEdges})
+	all, err := d.Machines.Page(x.ctx(), machines.PageQuery{ByName: true, Asc: true, Limit: aloneShown})
 	if err != nil {
 		return err
 	}

@@ -27,9 +27,14 @@ type picker struct {
 
 // pick fills a picker from what a form says. except is no choice: a machine does not need to call itself.
 func (d *dashboard) pick(x *exchange, f *form, except m2m.MachineID) (picker, error) {
-	p := picker{Find: f.text("find"), Error: f.faults["scope"], Had: f.all("had")}
+	p := picker{Find: firstLetters(f.text("find"), m2m.MaxNameLength), Error: f.faults["scope"], Had: f.all("had")}
 	var err error
-	if p.Chosen, err = d.chosen(x, f.all("scope")); err != nil {
+	ids := f.all("scope")
+	if len(ids) > m2m.MaxScopes {
+		ids, p.Error = ids[:m2m.MaxScopes], fmt.Sprintf("A machine may call at most %d machines. Of the %d that were chosen, these are the first.", m2m.MaxScopes, len(ids))
+	}
+	p.Had = p.Had[:min(len(p.Had), m2m.MaxScopes)]
+	if p.Chosen, err = d.chosen(x, ids); err != nil {
 		return picker{}, err
 	}
 	slices.SortFunc(p.Chosen, func(a, b m2m.Machine) int {

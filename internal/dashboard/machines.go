@@ -12,7 +12,7 @@ import (
 const (
 	machinesPath    = Root + "/machines"
 	machinesAPage   = 25
-	callersShown    = 50
+	callersShown    = 40
 	sectionMachines = "Machines"
 )
 
@@ -47,7 +47,7 @@ func machineOrders() []option {
 }
 
 func (d *dashboard) listMachines(x *exchange) error {
-	q := machines.PageQuery{Text: x.query("q"), Limit: machinesAPage}
+	q := machines.PageQuery{Text: x.search("q"), Limit: machinesAPage}
 	order := x.query("order")
 	switch order {
 	case "oldest":

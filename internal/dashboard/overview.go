@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/dualmint/dualmint/internal/audit"
@@ -119,15 +120,18 @@ func (d *dashboard) warnings(x *exchange, v overviewView, o keys.Overview) ([]wa
 	if err != nil {
 		return nil, err
 	}
-	failed := 0
+	failed, some := 0, false // more than these
 	for _, e := range refused {
 		if e.At.After(d.Now().Add(-24 * time.Hour)) {
 			failed++
+			more, err := strconv.Atoi(e.Details[unjudged])
+			some = some || err == nil && more > 0
+			failed += max(more, 0)
 		}
 	}
 	if failed > 0 {
 		text := plural(failed, "failed sign-in") + " in the last 24 hours."
-		if failed == auditAPage {
+		if some || len(refused) == auditAPage {
 			text = "At least " + text
 		}
 		out = append(out, warning{text, auditPath + "?action=session.sign_in_refused", "Look at them"})

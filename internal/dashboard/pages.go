@@ -60,6 +60,9 @@ func readPages(now func() time.Time) (map[string]*template.Template, error) {
 	return out, nil
 }
 
+// longestAddress bounds what the theme switch leads back to: nothing that our own pages link to is as long.
+const longestAddress = 2048
+
 // show writes a page. It is written whole or not at all. The notice that the session carries is shown once, on the first page that went
 // well.
 func (x *exchange) show(status int, p page) error {
@@ -68,6 +71,9 @@ func (x *exchange) show(status int, p page) error {
 		p.Back = Root
 		if x.c.Request.Method == http.MethodGet {
 			p.Back = x.c.Request.URL.RequestURI()
+		}
+		if len(p.Back) > longestAddress {
+			p.Back = x.c.Request.URL.EscapedPath()
 		}
 	}
 	p.Title = inline(p.Title)

@@ -80,7 +80,7 @@ func (d *dashboard) signInPage(x *exchange) error {
 	return x.showSignIn(http.StatusOK, signInView{Next: d.ours(x.query("next")), Ended: x.query("ended")})
 }
 
-// takeSignIn counts a sign-in against the limit of its address. Those beyond it are in the audit log as a number.
+// takeSignIn counts a sign-in against the limit of its address. Those beyond it are a number in the audit entry of the next one that is refused.
 func (d *dashboard) takeSignIn(x *exchange) error {
 	err := d.signIns.take(x.address, x.start)
 	if err != nil {

@@ -51,11 +51,32 @@ func closed(name string) string {
 	return out + strings.Repeat(string(pop), open)
 }
 
-// inListLetters is how much of a name stands where there may be hundreds of names: the page stays small, whatever they are called.
-const inListLetters = 40
+// How much of a name stands where there may be hundreds of names: the page stays small, whatever they are called. What tells one name from
+// another is often at its end.
+const (
+	firstInList = 24
+	lastInList  = 11
+)
 
 // listed is a name in a list.
-func listed(name string) string { return shorten(name, inListLetters) }
+func listed(name string) string {
+	if shorten(name, firstInList+lastInList+1) == name {
+		return name
+	}
+	end := []rune(name)
+	return shorten(name, firstInList) + string(end[len(end)-lastInList:])
+}
+
+// firstLetters cuts a text that is longer than so many letters.
+func firstLetters(text string, most int) string {
+	for i := range text {
+		if most == 0 {
+			return text[:i]
+		}
+		most--
+	}
+	return text
+}
 
 // inline is text that names stand in where there are no elements to hold them: without characters that change the direction of others.
 func inline(text string) string {

@@ -17,6 +17,13 @@ type budget struct {
 	unrecorded int64
 }
 
+// giveBack takes back what take promised for an entry that could not be written.
+func (b *budget) giveBack(unrecorded int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unrecorded += unrecorded + 1
+}
+
 // miss counts one that was not judged, for the next entry to tell.
 func (b *budget) miss() {
 	b.mu.Lock()

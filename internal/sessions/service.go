@@ -10,6 +10,9 @@ import (
 	"github.com/dualmint/dualmint/internal/secret"
 )
 
+// longestRefusal bounds the record of a refused sign-in.
+const longestRefusal = 5 * time.Second
+
 // LinkLife is how long the link of the first start opens the dashboard.
 const LinkLife = 10 * time.Minute
 
@@ -113,7 +116,10 @@ func (s *Service) refuse(ctx context.Context, by m2m.Actor) error {
 	by.Kind = m2m.System // nobody has proved to be anybody
 	unrecorded, ok := s.budget.take(s.deps.Now())
 	if ok {
-		if err := s.deps.Links.RefuseSignIn(ctx, by, unrecorded); err != nil {
+		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestRefusal) // who hangs up is recorded all the same
+		defer cancel()
+		if err := s.deps.Links.RefuseSignIn(recording, by, unrecorded); err != nil {
+			s.budget.giveBack(unrecorded)
 			return fmt.Errorf("record refused sign-in: %w", err)
 		}
 	}

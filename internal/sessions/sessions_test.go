@@ -16,12 +16,13 @@ const key = secret.Text("sk_the-one-key-of-this-instance-0123456789")
 type fakes struct {
 	Store
 	LinkStore
-	err     error
-	link    secret.Hash
-	opened  []Opening
-	by      []m2m.Actor
-	refused []int64
-	looked  int
+	err        error
+	unwritable error // the audit log
+	link       secret.Hash
+	opened     []Opening
+	by         []m2m.Actor
+	refused    []int64
+	looked     int
 }
 
 func (f *fakes) Authenticate(_ context.Context, c secret.Text) (m2m.Caller, error) {
@@ -61,7 +62,10 @@ func (f *fakes) CreateLink(_ context.Context, h secret.Hash, life time.Duration)
 	return nil
 }
 
-func (f *fakes) RefuseSignIn(_ context.Context, by m2m.Actor, unrecorded int64) error {
+func (f *fakes) RefuseSignIn(ctx context.Context, by m2m.Actor, unrecorded int64) error {
+	if err := errors.Join(ctx.Err(), f.unwritable); err != nil {
+		return err
+	}
 	f.refused, f.by = append(f.refused, unrecorded), append(f.by, by)
 	return nil
 }
@@ -193,5 +197,26 @@ func TestRefusalsAreRecordedWithinABudget(t *testing.T) {
 	_, _ = s.SignIn(t.Context(), operator, "sk_guess", "")
 	if n := f.refused[refusalsAMinute:]; len(n) != 2 || n[0] != 12+5 || n[1] != 0 {
 		t.Errorf("in the next minute: %v", n)
+	}
+}
+
+// What could not be recorded is not forgotten, and who hangs up is recorded all the same.
+func TestARefusalThatCouldNotBeRecordedIsCountedInTheNext(t *testing.T) {
+	s, f, _ := newFakes()
+	for range 5 {
+		s.TurnedAway()
+	}
+	f.unwritable = errors.New("no database")
+	if _, err := s.SignIn(t.Context(), operator, "sk_guess", ""); err == nil || errors.Is(err, m2m.ErrUnauthenticated) {
+		t.Errorf("not recorded: %v", err)
+	}
+	f.unwritable = nil
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	if _, err := s.SignIn(gone, operator, "sk_guess", ""); !errors.Is(err, m2m.ErrUnauthenticated) {
+		t.Error(err)
+	}
+	if n := f.refused[len(f.refused)-1]; n != 5+1 {
+		t.Errorf("%d before it, want 6", n)
 	}
 }

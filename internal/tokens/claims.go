@@ -30,7 +30,7 @@ func checkClaims(raw []byte) (m2m.Claims, error) {
 		return nil, fault(field, m2m.WrongValue, fmt.Sprintf("must be nested at most %d deep", maxClaimsDepth))
 	}
 	if err != nil {
-		return nil, fault(field, m2m.WrongFormat, "must be strict JSON: no name twice, no lone surrogate")
+		return nil, fault(field, m2m.WrongFormat, "must be strict JSON: nothing missing or left over, no name twice, no lone surrogate")
 	}
 	if len(o) > maxClaimsMembers {
 		return nil, fault(field, m2m.WrongValue, fmt.Sprintf("must have at most %d members", maxClaimsMembers))
