@@ -80,7 +80,7 @@ func (d *dashboard) fail(x *exchange, err error) {
 	if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
 		wait := retryAfter(err)
 		x.c.Writer.Header().Set("Retry-After", strconv.Itoa(wait))
-		if a.is == errTooMany {
+		if errors.Is(err, errTooMany) {
 			a.text = "Too many came from this address. Try again in " + plural(wait, "second") + "."
 		}
 	}

@@ -82,7 +82,7 @@ func TestNoPageIsLargerThanItsBound(t *testing.T) {
 	}
 	for at := range 31 * 24 {
 		hour := usage.HourOf{Start: time.Date(2026, 5, 1, at, 0, 0, 0, time.UTC)}
-		hour.Kinds.VerifiedOpaque.Usage, hour.Kinds.VerifiedJWT.Usage = 1<<40, 1<<40
+		hour.VerifiedOpaque.Usage, hour.VerifiedJWT.Usage = 1<<40, 1<<40
 		w.figures.statement.Hours = append(w.figures.statement.Hours, hour)
 	}
 	w.figures.ring = ring(w.now, w.now)

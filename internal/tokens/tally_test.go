@@ -120,7 +120,9 @@ func TestATallyOutlivesWhatItCountsWith(t *testing.T) {
 			synctest.Wait()
 		}
 		stop()
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 		said := log.String()
 		if strings.Count(said, "no database") != 1 || a.times() != 3 {
 			t.Errorf("asked %d times; log: %s", a.times(), said)
