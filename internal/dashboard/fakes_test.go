@@ -90,6 +90,7 @@ type fakeMachines struct {
 	overlaps []time.Duration
 	views    int
 	gets     int
+	previous time.Time // until when the secret before works
 }
 
 func (f *fakeMachines) Page(context.Context, machines.PageQuery) (machines.Page, error) {
@@ -147,6 +148,10 @@ func (f *fakeMachines) Delete(context.Context, m2m.Actor, string) error {
 func (f *fakeMachines) ViewSecret(context.Context, m2m.Actor, string) (secret.Text, error) {
 	f.views++
 	return aSecret, f.refuses
+}
+
+func (f *fakeMachines) PreviousSecretEnds(context.Context, string) (time.Time, error) {
+	return f.previous, nil
 }
 
 func (f *fakeMachines) CurrentSecret(context.Context, string) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,5 +107,17 @@ func TestARefusedChangeRemembersWhatThePageShowed(t *testing.T) {
 	out := w.send(http.MethodPost, editPath, form, signedIn)
 	if had := regexp.MustCompile(`name="had_name" value="([^"]*)"`).FindStringSubmatch(out.Body.String()); out.Code != http.StatusUnprocessableEntity || had == nil || had[1] != "orders" {
 		t.Errorf("%d: %q", out.Code, had)
+	}
+}
+
+// A secret that still works beside the current one is not a secret that nobody knows of.
+func TestThePageSaysUntilWhenTheSecretBeforeWorks(t *testing.T) {
+	w := newWorld(t, local)
+	if page := get(t, w, "/machines/"+orders); strings.Contains(page, "Secret before") {
+		t.Error(page)
+	}
+	w.machines.previous = w.now.Add(time.Hour)
+	if page := get(t, w, "/machines/"+orders); !strings.Contains(page, "Secret before the last rotation") || !strings.Contains(page, "2026-05-01 13:00 UTC") {
+		t.Error(page)
 	}
 }

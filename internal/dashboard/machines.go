@@ -3,6 +3,7 @@ package dashboard
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/machines"
@@ -134,7 +135,8 @@ type machineView struct {
 	machines.Detail
 	Callers     []m2m.Machine // by name
 	MoreCallers bool
-	Living      string // tokens
+	Living      string    // tokens
+	Previous    time.Time // until when the secret before the current one works; zero: it does not
 	Teach       snippets
 }
 
@@ -153,6 +155,9 @@ func (d *dashboard) showMachine(x *exchange) error {
 		return err
 	}
 	v.Living = d.countedOf(m.ID, living[m.ID])
+	if v.Previous, err = d.Machines.PreviousSecretEnds(x.ctx(), string(m.ID)); err != nil {
+		return err
+	}
 	if len(callers) > callersShown {
 		v.Callers, v.MoreCallers = callers[:callersShown], true
 	}

@@ -75,5 +75,6 @@ type Tally interface {
 type Secrets interface {
 	ViewSecret(ctx context.Context, by m2m.Actor, id string) (secret.Text, error)
 	CurrentSecret(ctx context.Context, id string) (mark string, err error)
+	PreviousSecretEnds(ctx context.Context, id string) (time.Time, error)
 	ReplaceSecret(ctx context.Context, by m2m.Actor, id, mark string, overlap time.Duration) (secret.Text, error)
 }

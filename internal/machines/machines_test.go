@@ -39,6 +39,10 @@ func (f *fakeStore) RotateSecret(_ context.Context, _ m2m.Actor, _ m2m.MachineID
 	return nil
 }
 
+func (f *fakeStore) PreviousSecretEnds(context.Context, m2m.MachineID) (time.Time, error) {
+	return time.Time{}, nil
+}
+
 func (f *fakeStore) CurrentSecret(context.Context, m2m.MachineID) (secret.Hash, error) {
 	return f.secret.Hash, nil
 }

@@ -48,6 +48,19 @@ func (s *Service) CurrentSecret(ctx context.Context, id string) (mark string, er
 	return SecretMark(hash), nil
 }
 
+// PreviousSecretEnds tells until when the secret before the current one still works; zero: it does not.
+func (s *Service) PreviousSecretEnds(ctx context.Context, id string) (time.Time, error) {
+	mid, err := parseID(id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	ends, err := s.store.PreviousSecretEnds(ctx, mid)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("find previous machine secret: %w", err)
+	}
+	return ends, nil
+}
+
 // ReplaceSecret is RotateSecret for whoever saw which secret was current. m2m.ErrConflict: it is not any more, and nothing was changed.
 func (s *Service) ReplaceSecret(ctx context.Context, by m2m.Actor, id, mark string, overlap time.Duration) (secret.Text, error) {
 	if overlap < 0 || overlap > MaxOverlap {

@@ -85,6 +85,8 @@ type SecretStore interface {
 	ViewSecret(ctx context.Context, by m2m.Actor, id m2m.MachineID) (SecretRow, error)
 	// CurrentSecret gives the hash of the current secret.
 	CurrentSecret(ctx context.Context, id m2m.MachineID) (secret.Hash, error)
+	// PreviousSecretEnds tells until when the secret before the current one still works, by the database's clock; zero: it does not.
+	PreviousSecretEnds(ctx context.Context, id m2m.MachineID) (time.Time, error)
 	// RotateSecret makes next the current secret, unless that one is to replace another than is current (m2m.ErrConflict); the one until now lives on for overlap by the database's clock, to the second and
 	// not one request longer (R20), and any older one is dropped. 0 drops all old ones. Audit: "machine.secret_rotated".
 	RotateSecret(ctx context.Context, by m2m.Actor, id m2m.MachineID, next SecretRow, overlap time.Duration) error

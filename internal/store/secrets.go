@@ -49,6 +49,17 @@ func (d *DB) CurrentSecret(ctx context.Context, id m2m.MachineID) (secret.Hash, 
 	return hash, outward("find a machine secret", err)
 }
 
+// PreviousSecretEnds satisfies machines.SecretStore. Index: machine_secrets_one_previous.
+func (d *DB) PreviousSecretEnds(ctx context.Context, id m2m.MachineID) (time.Time, error) {
+	var ends []*int64
+	query := "SELECT expires_at FROM machine_secrets WHERE machine_id = ? AND expires_at IS NOT NULL AND expires_at > (SELECT " + d.dialect.now + ")"
+	err := d.gorm.WithContext(ctx).Raw(query, storable(string(id))).Find(&ends).Error
+	if err != nil || len(ends) == 0 {
+		return time.Time{}, outward("find the machine secret before", err)
+	}
+	return fromNullMillis(ends[0]), nil
+}
+
 // currentSecret finds what a living machine has: a deleted one has no secrets.
 func currentSecret(tx *gorm.DB, id m2m.MachineID) (h secret.Hash, err error) {
 	var row secretRow

@@ -73,13 +73,26 @@ func wantsHolders(t *testing.T, s Stores, id m2m.MachineID, works map[string]mac
 	}
 }
 
+// wantsPrevious tells whether the secret before the current one is said to work for so long; 0: not at all.
+func wantsPrevious(t *testing.T, s Stores, id m2m.MachineID, overlap time.Duration) {
+	t.Helper()
+	ends, err := s.PreviousSecretEnds(t.Context(), id)
+	left := time.Until(ends) //nolint:forbidigo // the test measures
+	if err != nil || ends.IsZero() != (overlap == 0) || overlap > 0 && (left > overlap || left < overlap-10*time.Second) {
+		t.Errorf("the secret before works until %v, %s from now, want %s: %v", ends, left, overlap, err)
+	}
+}
+
 // R20
 func rotationWithoutOverlapKillsAllOldSecrets(t *testing.T, s Stores) {
 	t.Helper()
 	d, first := created(t, s, aMachine("a"))
 	second, third := aSecret(), aSecret()
+	wantsPrevious(t, s, d.ID, 0)
 	must(t, s.RotateSecret(t.Context(), admin(), d.ID, second, time.Hour))
+	wantsPrevious(t, s, d.ID, time.Hour)
 	must(t, s.RotateSecret(t.Context(), admin(), d.ID, third, 0))
+	wantsPrevious(t, s, d.ID, 0)
 	wantsHolders(t, s, d.ID, map[string]machines.SecretRow{"third": third}, map[string]machines.SecretRow{"first": first, "second": second})
 }
 
@@ -91,6 +104,7 @@ func rotationKeepsOnePreviousSecret(t *testing.T, s Stores) {
 	must(t, s.RotateSecret(t.Context(), admin(), d.ID, second, time.Hour))
 	wantsHolders(t, s, d.ID, map[string]machines.SecretRow{"first": first, "second": second}, nil)
 	must(t, s.RotateSecret(t.Context(), admin(), d.ID, third, time.Minute))
+	wantsPrevious(t, s, d.ID, time.Minute)
 	wantsHolders(t, s, d.ID, map[string]machines.SecretRow{"second": second, "third": third}, map[string]machines.SecretRow{"first": first})
 }
 
