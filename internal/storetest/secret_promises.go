@@ -77,7 +77,7 @@ func wantsHolders(t *testing.T, s Stores, id m2m.MachineID, works map[string]mac
 func wantsPrevious(t *testing.T, s Stores, id m2m.MachineID, overlap time.Duration) {
 	t.Helper()
 	ends, err := s.PreviousSecretEnds(t.Context(), id)
-	left := time.Until(ends) //nolint:forbidigo // the test measures
+	left := time.Until(ends)
 	if err != nil || ends.IsZero() != (overlap == 0) || overlap > 0 && (left > overlap || left < overlap-10*time.Second) {
 		t.Errorf("the secret before works until %v, %s from now, want %s: %v", ends, left, overlap, err)
 	}
