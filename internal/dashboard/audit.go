@@ -188,7 +188,7 @@ func viewEntry(e audit.Entry, ends map[m2m.MachineID]machines.End) entryView {
 	for i, name := range names {
 		names[i] = detailName(name) + ": " + shorten(withNames(e.Details[name], ends), detailLetters)
 	}
-	v.Details = strings.Join(names, "; ")
+	v.Details = inline(strings.Join(names, "; "))
 	return v
 }
 

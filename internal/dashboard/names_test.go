@@ -29,7 +29,7 @@ func TestNamesReorderNothingAroundThem(t *testing.T) {
 	w.figures.total, w.figures.scopes.Edges = 2, []machines.Edge{{From: here, To: gone, Scope: true, Verified: 3}}
 	w.figures.ends = map[m2m.MachineID]machines.End{orders: here, other.ID: {ID: other.ID, Name: other.Name}}
 	w.figures.statement.Machines = []usage.MachineOf{{Machine: orders}}
-	w.figures.entries = []audit.Entry{{ID: 1, Action: "machine.update", Target: orders}}
+	w.figures.entries = []audit.Entry{{ID: 1, Action: "machine.update", Target: orders, Details: map[string]string{"name": turned}}}
 	w.tokens.sight = &tokens.Sight{Record: m2m.Record{Grant: m2m.Grant{ID: "mt_1", Machine: orders, Scopes: m2m.Scopes{other.ID}}}, MachineName: turned, MachineLives: true}
 	for _, route := range append(w.everyRoute(), [2]string{http.MethodGet, Root + "/graph?machine=" + orders}) {
 		if route[0] != http.MethodGet || strings.Contains(route[1], ".csv") {
