@@ -89,7 +89,7 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	}
 	logger.InfoContext(ctx, "ready", "address", listener.Addr().String(), "issuer", c.Issuer, "instance", string(s.instance))
 	if demo {
-		g.Go(func() error { return p.demoOn(failed, c, listener.Addr(), level) })
+		g.Go(func() error { return p.demoOn(failed, c, s, listener.Addr(), level) })
 	}
 	err = g.Wait()
 	logger.InfoContext(alive, "stopped")
@@ -106,7 +106,7 @@ func leaveRoom(environ []string) {
 }
 
 // demoOn shows the demo against the server of this process, with its log quiet meanwhile.
-func (p *program) demoOn(ctx context.Context, c settings, addr net.Addr, level *slog.LevelVar) error {
+func (p *program) demoOn(ctx context.Context, c settings, s *service, addr net.Addr, level *slog.LevelVar) error {
 	level.Set(max(c.LogLevel.Level(), slog.LevelWarn))
 	defer level.Set(c.LogLevel.Level())
 	base := "http://" + config.Reachable(addr.String())
@@ -119,7 +119,11 @@ func (p *program) demoOn(ctx context.Context, c settings, addr net.Addr, level *
 	}
 	pages := ""
 	if c.Dashboard {
-		pages = fmt.Sprintf("Its dashboard: %s%s (sign in with the instance secret key)\n", base, dashboard.Root)
+		way := "sign in with the instance secret key"
+		if s.firstStart && p.terminal {
+			way += ", or by the link at the top"
+		}
+		pages = fmt.Sprintf("Its dashboard: %s%s (%s)\n", base, dashboard.Root, way)
 	}
 	_, err = fmt.Fprintf(p.out, "The server goes on at %s; Ctrl-C stops it. Every command: dualmint help\n%s\n", base, pages)
 	return err
