@@ -18,7 +18,7 @@ var (
 	ErrClosed = errors.New("closed for new questions")
 )
 
-// Options bound a Group. All are required.
+// Options bound a Group. All are required but Crowd, and Quick with it.
 type Options struct {
 	Workers  int           // batches under way at a time
 	MaxBatch int           // questions in one batch, unless one call alone has more
@@ -170,7 +170,7 @@ func (g *Group[K, Q, A]) seal() (items, late []*item[Q, A], open bool) {
 		g.sealed = g.now()
 	}
 	switch {
-	case g.closed:
+	case g.closed: // Run calls expire no more, so the queue is emptied here and nowhere else
 		g.wake.Broadcast() // whoever is left takes the rest, or has nothing left to wait for
 	case g.due():
 		g.wake.Signal()

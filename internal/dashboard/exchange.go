@@ -74,7 +74,7 @@ func (x *exchange) redirect(path string) error {
 	return nil
 }
 
-// search gives what somebody looks for, as long as anything that can be found is: what is longer finds nothing, and is not shown whole.
+// search gives what somebody looks for, as long as a name may be; what is longer is cut.
 func (x *exchange) search(name string) string { return firstLetters(x.query(name), m2m.MaxNameLength) }
 
 // query gives a parameter of the query string; of one that stands there twice, the first.

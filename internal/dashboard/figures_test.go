@@ -137,7 +137,7 @@ func TestTheGraphSaysWhatItLeavesOut(t *testing.T) {
 		w.figures.busy.Edges = append(w.figures.busy.Edges, edge(i, i+1, 7))
 	}
 	body := get(t, w, "/graph")
-	if !strings.Contains(body, "The scopes of 10,000 machines are more than a picture holds: shown are the 40") || strings.Count(body, "<tr>") != 1+allEdges {
+	if !strings.Contains(body, "The scopes of 10,000 machines, with those on which something was verified, are more than a picture holds: shown are the 40") || strings.Count(body, "<tr>") != 1+allEdges {
 		t.Error("it does not say that these are the busiest forty")
 	}
 	wellFormed(t, body)
@@ -378,7 +378,7 @@ func TestFailedSignInsAreCountedWithThoseThatWereNotRecorded(t *testing.T) {
 		{ID: 2, At: w.now.Add(-time.Hour), Action: "session.sign_in_refused", Actor: m2m.Actor{Kind: m2m.System}, Details: map[string]string{"unrecorded_before": "5000"}},
 		{ID: 1, At: w.now.Add(-25 * time.Hour), Action: "session.sign_in_refused", Actor: m2m.Actor{Kind: m2m.System}},
 	}
-	if page := get(t, w, ""); !strings.Contains(page, "At least 5,001 failed sign-ins in the last 24 hours.") {
+	if page := get(t, w, ""); !strings.Contains(page, "1 failed sign-in in the last 24 hours, and 5,000 before them that were not recorded one by one.") {
 		t.Error(page)
 	}
 	if page := get(t, w, "/audit"); !strings.Contains(page, "not recorded one by one: 5000") || !strings.Contains(page, "Nobody known") {

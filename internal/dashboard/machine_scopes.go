@@ -30,8 +30,10 @@ func (d *dashboard) pick(x *exchange, f *form, except m2m.MachineID) (picker, er
 	p := picker{Find: firstLetters(f.text("find"), m2m.MaxNameLength), Error: f.faults["scope"], Had: f.all("had")}
 	var err error
 	ids := f.all("scope")
-	if len(ids) > m2m.MaxScopes {
-		ids, p.Error = ids[:m2m.MaxScopes], fmt.Sprintf("A machine may call at most %d machines. Of the %d that were chosen, these are the first.", m2m.MaxScopes, len(ids))
+	if over := len(ids) - m2m.MaxScopes; over > 0 { // of those chosen anew some are left out, of those that the machine has none
+		slices.SortStableFunc(ids, func(a, b string) int { return cmp.Compare(isIn(p.Had, b), isIn(p.Had, a)) })
+		ids = ids[:m2m.MaxScopes]
+		p.Error = fmt.Sprintf("A machine may call at most %d machines: %s of those chosen anew had to be left out.", m2m.MaxScopes, number(over))
 	}
 	p.Had = p.Had[:min(len(p.Had), m2m.MaxScopes)]
 	if p.Chosen, err = d.chosen(x, ids); err != nil {
@@ -56,6 +58,14 @@ func (d *dashboard) pick(x *exchange, f *form, except m2m.MachineID) (picker, er
 	p.Offers = p.Offers[:min(len(p.Offers), choicesShown)]
 	p.Alone = p.Find == "" && len(p.Offers)+len(p.Chosen) == 0
 	return p, nil
+}
+
+// isIn is 1 for an id that a list holds.
+func isIn(list []string, id string) int {
+	if slices.Contains(list, id) {
+		return 1
+	}
+	return 0
 }
 
 // chosen gives the machines of these ids by name, in one query for any number of them. What was deleted meanwhile, or never was a

@@ -120,20 +120,23 @@ func (d *dashboard) warnings(x *exchange, v overviewView, o keys.Overview) ([]wa
 	if err != nil {
 		return nil, err
 	}
-	failed, some := 0, false // more than these
+	failed, unrecorded := 0, 0
 	for _, e := range refused {
 		if e.At.After(d.Now().Add(-24 * time.Hour)) {
 			failed++
-			more, err := strconv.Atoi(e.Details[unjudged])
-			some = some || err == nil && more > 0
-			failed += max(more, 0)
+			more, _ := strconv.Atoi(e.Details[unjudged]) // none: there were none
+			unrecorded += more
 		}
 	}
 	if failed > 0 {
-		text := plural(failed, "failed sign-in") + " in the last 24 hours."
-		if some || len(refused) == auditAPage {
+		text := plural(failed, "failed sign-in") + " in the last 24 hours"
+		if failed == auditAPage {
 			text = "At least " + text
 		}
+		if unrecorded > 0 {
+			text += ", and " + number(unrecorded) + " before them that were not recorded one by one"
+		}
+		text += "."
 		out = append(out, warning{text, auditPath + "?action=session.sign_in_refused", "Look at them"})
 	}
 	if !d.secure && !isLoopback(d.host) {

@@ -73,7 +73,7 @@ func (x *exchange) show(status int, p page) error {
 			p.Back = x.c.Request.URL.RequestURI()
 		}
 		if len(p.Back) > longestAddress {
-			p.Back = x.c.Request.URL.EscapedPath()
+			p.Back = Root
 		}
 	}
 	p.Title = inline(p.Title)

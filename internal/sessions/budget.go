@@ -17,7 +17,7 @@ type budget struct {
 	unrecorded int64
 }
 
-// giveBack takes back what take promised for an entry that could not be written.
+// giveBack takes back what take promised for an entry that is not known to be written.
 func (b *budget) giveBack(unrecorded int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

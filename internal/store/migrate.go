@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
@@ -22,6 +23,9 @@ const (
 	// Replicas that start together migrate one after the other: they ask for the lock every second, for five minutes.
 	lockPollSeconds = 1
 	lockPolls       = 300
+	// A migration that needs a gap between transactions looks for one so often and for so long.
+	pauseForOthers       = 150 * time.Millisecond
+	longestWaitForTables = 2 * time.Minute
 )
 
 // Migrate brings the schema to the version that this binary knows. Replicas may call it at the same time. A schema that is newer than
@@ -30,11 +34,7 @@ func (d *DB) Migrate(ctx context.Context) error {
 	if err := d.refuseNewer(ctx); err != nil {
 		return err
 	}
-	p, err := d.provider()
-	if err != nil {
-		return err
-	}
-	if _, err := p.Up(ctx); err != nil {
+	if err := d.up(ctx); err != nil {
 		if unavailable(err) {
 			return fmt.Errorf("migrate: %w: %s", m2m.ErrUnavailable, safeText(err))
 		}
@@ -45,6 +45,32 @@ func (d *DB) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate: %s", safeText(err))
 	}
 	return d.refuseNewer(ctx) // while we waited for the lock, a newer binary may have had it
+}
+
+// up runs what is to be run. A migration that wants a table for itself waits for it no longer than 200 ms, for everybody queues behind it, and
+// gives up sooner than PostgreSQL looks for deadlocks; it is tried until there is a gap. What ran before it is not run again.
+func (d *DB) up(ctx context.Context) error {
+	for begun := d.now(); ; {
+		p, err := d.provider()
+		if err != nil {
+			return err
+		}
+		if _, err = p.Up(ctx); !inTheWay(err) || d.now().Sub(begun) > longestWaitForTables {
+			return err
+		}
+		select {
+		case <-time.After(pauseForOthers):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// inTheWay tells whether a migration met with somebody else's locks.
+func inTheWay(err error) bool {
+	const lockNotAvailable, deadlockDetected = "55P03", "40P01"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pgErr.Code == lockNotAvailable || pgErr.Code == deadlockDetected)
 }
 
 func (d *DB) refuseNewer(ctx context.Context) error {

@@ -1,15 +1,20 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/pgtest"
+	"github.com/dualmint/dualmint/internal/secret"
+	"github.com/dualmint/dualmint/internal/tokens"
 )
 
 func TestMigrateTwiceIsMigrateOnce(t *testing.T) {
@@ -134,5 +139,60 @@ func TestAuditIsAppendOnly(t *testing.T) {
 				t.Errorf("%d entries are as they were, %v", n, err)
 			}
 		})
+	}
+}
+
+// R58: an upgrade under load makes nobody wait for a second, and fails for nobody.
+func TestTheMigrationOfHotTablesGoesBetweenTransactions(t *testing.T) {
+	url := pgtest.URL(t)
+	d := openHot(t, url, Options{})
+	if err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	checks := population(t, d, 2000, 8)
+	h := hot(t, d)
+	h.Exec("ALTER TABLE tokens ADD CONSTRAINT tokens_machine_id_fkey FOREIGN KEY (machine_id) REFERENCES machines (id), " +
+		"ADD CONSTRAINT tokens_key_id_fkey FOREIGN KEY (key_id) REFERENCES signing_keys (kid)")
+	h.Exec("ALTER TABLE usage ADD CONSTRAINT usage_hour_check CHECK (hour % 3600000 = 0), ADD CONSTRAINT usage_operation_check CHECK (operation <> ''), " +
+		"ADD CONSTRAINT usage_format_check CHECK (format <> ''), ADD CONSTRAINT usage_count_check CHECK (count > 0)")
+	h.Exec("DELETE FROM " + versionTable + " WHERE version_id >= 8")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var load sync.WaitGroup
+	for n := range 4 {
+		load.Go(func() {
+			for i := n; ctx.Err() == nil; i++ {
+				at := i * 37 % (len(checks) - 32)
+				begun := time.Now()
+				_, err := d.CheckTokens(context.WithoutCancel(ctx), checks[at:at+32])
+				if took := time.Since(begun); err != nil || took > 900*time.Millisecond {
+					t.Errorf("a check during the migration: %s, %v", took, err)
+					return
+				}
+			}
+		})
+	}
+	load.Go(func() {
+		for ctx.Err() == nil {
+			n := tokens.NewRecord{
+				Grant:  m2m.Grant{ID: m2m.NewTokenID(), Machine: "mch_000000000000000000000000001", IssuedAt: time.Unix(1, 0), ExpiresAt: time.Unix(1<<33, 0)},
+				Format: m2m.Opaque, CreatedAt: time.Unix(1, 0),
+			}
+			n.Hash = secret.HashOf(secret.Text(n.Grant.ID))
+			if errs, err := d.RecordTokens(context.WithoutCancel(ctx), []tokens.NewRecord{n}); err != nil || errs[0] != nil {
+				t.Errorf("a creation during the migration: %v, %v", errs, err)
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+	err := open(t, url).Migrate(t.Context())
+	stop()
+	load.Wait()
+	if err != nil {
+		t.Error(err)
+	}
+	if n := h.Int("SELECT count(*) FROM pg_constraint WHERE conrelid = 'tokens'::regclass AND contype = 'f' OR conrelid = 'usage'::regclass AND contype = 'c'"); n != 0 {
+		t.Errorf("%d constraints are left", n)
 	}
 }

@@ -17,9 +17,9 @@ import (
 //
 // Guarantees. The rows of the signing keys are locked, in one order, before anything is written, and the state is judged again under
 // the lock: a change of the ring waits for this commit, and whatever was not committed before it is refused after it (R40). A token is
-// written only for a living machine and under a key that is there; the table does not look again (decision 0018). What is written is billed in the same commit; a writer whose epoch was raised writes nothing. A
-// token that exists already is left alone and not billed. With a fingerprint ($18) nothing is written where a token that may be
-// reused is there.
+// written only for a living machine that this statement has found and under an active key that it has locked; the table does not look
+// again (decision 0018). What is written is billed in the same commit; a writer whose epoch was raised writes nothing. A token that exists
+// already is left alone and not billed. With a fingerprint ($18) nothing is written where a token that may be reused is there.
 const recordPostgresSQL = `
 WITH clock AS MATERIALIZED (
     SELECT ` + postgresNow + ` AS now

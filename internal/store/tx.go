@@ -90,8 +90,8 @@ func (d *DB) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// Row locks. Neither stops the check of a foreign key, as FOR UPDATE would: a machine that is being changed still gets its tokens
-// recorded.
+// Row locks. Neither stops the check of a foreign key, as FOR UPDATE would: a machine that is being changed still gets its scopes and
+// secrets.
 var (
 	forChange = clause.Locking{Strength: "NO KEY UPDATE"} //nolint:gochecknoglobals // constants of a library's type
 	forShare  = clause.Locking{Strength: "SHARE"}         //nolint:gochecknoglobals // constants of a library's type

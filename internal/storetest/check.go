@@ -62,6 +62,7 @@ func scopesAreLive(t *testing.T, open OpenHot) {
 func deletionKills(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	b, bSecret := w.machine()
 	a, aSecret := w.machine(b)
 	w.scope(a, a)
@@ -88,6 +89,7 @@ func deletionKills(t *testing.T, open OpenHot) {
 func refusalsAreAlike(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	b, bSecret := w.machine()
 	a, _ := w.machine(b)
 	expired, revoked, other, good := w.opaque(a, b), w.opaque(a, b), w.opaque(a), w.opaque(a, b)
@@ -120,6 +122,7 @@ func refusalsAreAlike(t *testing.T, open OpenHot) {
 func duplicatesCount(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	b, bSecret := w.machine()
 	a, _ := w.machine(b)
 	n := w.opaque(a, b)
@@ -149,6 +152,7 @@ func duplicatesCount(t *testing.T, open OpenHot) {
 func deadAtExpiry(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	b, bSecret := w.machine()
 	a, _ := w.machine(b)
 	for _, n := range []tokens.NewRecord{w.opaque(a, b), w.jwt("active", a, b)} {
@@ -180,6 +184,7 @@ func deadAtExpiry(t *testing.T, open OpenHot) {
 func lastUseIsCoarse(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	b, bSecret := w.machine()
 	a, _ := w.machine(b)
 	n := w.opaque(a, b)
@@ -207,6 +212,7 @@ func lastUseIsCoarse(t *testing.T, open OpenHot) {
 func batchesDoNotMix(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	var checks []tokens.Check
 	want := make([]tokens.Verdict, 0, 60)
 	for range 20 {
@@ -238,6 +244,7 @@ func batchesDoNotMix(t *testing.T, open OpenHot) {
 func concurrentChecks(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	b, bSecret := w.machine()
 	a, _ := w.machine(b)
 	live := make([]tokens.NewRecord, 20)
@@ -305,6 +312,7 @@ func concurrentChecks(t *testing.T, open OpenHot) {
 func unreadableIsRefused(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	b, bSecret := w.machine()
 	a, _ := w.machine(b)
 	for i, change := range []string{

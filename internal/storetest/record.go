@@ -23,6 +23,7 @@ func recordPromises(t *testing.T, open OpenHot) {
 func recordsRoundTrip(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	b, _ := w.machine()
 	a, _ := w.machine(b)
 	plain, endless, null, jwt := w.opaque(a, b), w.opaque(a), w.opaque(a, b), w.jwt("active", a, b)
@@ -63,6 +64,7 @@ func recordsRoundTrip(t *testing.T, open OpenHot) {
 func keyMustBeActive(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	a, _ := w.machine()
 	states := []string{"announced", "active", "retiring", "removed", "compromised", "unheard of"}
 	items := make([]tokens.NewRecord, len(states))
@@ -89,6 +91,7 @@ func keyMustBeActive(t *testing.T, open OpenHot) {
 func badTokenFailsAlone(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	a, _ := w.machine()
 	good := w.opaque(a)
 	w.put(good)
@@ -124,5 +127,20 @@ func badTokenFailsAlone(t *testing.T, open OpenHot) {
 	}
 	if got := w.counted()[count{a, "", m2m.OpCreate, m2m.Opaque}]; got != 3 {
 		t.Errorf("%d counted, 3 are there", got)
+	}
+}
+
+// whole looks for rows that a constraint would have refused, whether the database has it or not (decision 0018).
+func (w *world) whole() {
+	w.t.Helper()
+	for what, query := range map[string]string{
+		"without a machine":     "SELECT count(*) FROM tokens t WHERE NOT EXISTS (SELECT 1 FROM machines m WHERE m.id = t.machine_id)",
+		"without a signing key": "SELECT count(*) FROM tokens t WHERE t.key_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM signing_keys k WHERE k.kid = t.key_id)",
+		"that count nothing": "SELECT count(*) FROM usage WHERE hour % 3600000 <> 0 OR count < 1 OR operation NOT IN ('create', 'verify')" +
+			" OR format NOT IN ('opaque', 'jwt')",
+	} {
+		if n := w.Int(query); n != 0 {
+			w.t.Errorf("%d rows %s", n, what)
+		}
 	}
 }

@@ -34,6 +34,7 @@ func minting(n tokens.NewRecord) func(context.Context) (tokens.NewRecord, error)
 func oneTokenForAll(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	a, _ := w.machine()
 	handles := []HotStore{w.HotStore}
 	if w.Another != nil {
@@ -74,6 +75,7 @@ func oneTokenForAll(t *testing.T, open OpenHot) {
 func onlyLiveIsReused(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	for name, c := range map[string]struct {
 		jwt   bool
 		spoil string // the statement that makes the token unfit, or nothing
@@ -115,6 +117,7 @@ func onlyLiveIsReused(t *testing.T, open OpenHot) {
 func longestLife(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	a, _ := w.machine()
 	fingerprint := w.fresh()
 	short, long := reusable(w.opaque(a), fingerprint), reusable(w.opaque(a), fingerprint)
@@ -138,6 +141,7 @@ func longestLife(t *testing.T, open OpenHot) {
 func failedMint(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	a, _ := w.machine()
 	dead, _ := w.machine()
 	w.remove(dead)
@@ -164,6 +168,7 @@ func failedMint(t *testing.T, open OpenHot) {
 func expiredAreForgotten(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	a, _ := w.machine()
 	fingerprint := w.fresh()
 	const dead = 5

@@ -21,6 +21,7 @@ func usagePromises(t *testing.T, open OpenHot) {
 func usageInOrder(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	const a, b, c = "mch_000000000000000000000000000", "mch_A00000000000000000000000000", "mch_a00000000000000000000000000"
 	hour := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 	put := func(at time.Time, machine, receiver, op, format, writer string, n int64) {
@@ -67,6 +68,7 @@ func usageInOrder(t *testing.T, open OpenHot) {
 func usageHour(t *testing.T, open OpenHot) {
 	t.Helper()
 	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
 	a, aSecret := w.machine()
 	w.scope(a, a)
 	before := w.now()
