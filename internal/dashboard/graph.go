@@ -140,12 +140,14 @@ func (d *dashboard) loadedEdges(x *exchange, pairs []machines.Pair, traffic []us
 	if err != nil {
 		return nil, err
 	}
-	load := make(map[machines.Pair]int64, len(traffic))
-	for _, t := range traffic {
-		load[machines.Pair{From: t.Machine, To: t.Receiver}] = t.Verified
-	}
+	at := make(map[machines.Pair]int, len(pairs))
 	for i, p := range pairs {
-		edges[i].Verified = load[p]
+		at[p] = i
+	}
+	for _, t := range traffic {
+		if i, ours := at[machines.Pair{From: t.Machine, To: t.Receiver}]; ours {
+			edges[i].Verified = t.Verified
+		}
 	}
 	return edges, nil
 }

@@ -19,7 +19,8 @@ func TestPagesBeginInTheMiddleOfAnIndex(t *testing.T) {
 		args  []any
 		index []string
 	}{
-		"living tokens": {livingSQL, []any{"m", 9, "m", 1, 9}, []string{"tokens_living (machine_id=? AND expires_at=?)", "tokens_living (machine_id=? AND expires_at>?)"}},
+		"living tokens":  {livingSQL, []any{"m", 9, "m", 1, 9}, []string{"tokens_living (machine_id=? AND expires_at=?)", "tokens_living (machine_id=? AND expires_at>?)"}},
+		"counted tokens": {countedSQL, []any{"m", 9, "m", 1, 9}, []string{"COVERING INDEX tokens_living (machine_id=? AND expires_at=?)", "COVERING INDEX tokens_living (machine_id=? AND expires_at>?)"}},
 		"machines by age": {
 			"SELECT id FROM machines WHERE " + living + " AND " + behind(false, false) + " ORDER BY " + order(machines.Query{}) + " LIMIT 3",
 			[]any{place},

@@ -35,8 +35,9 @@ type Ledger struct {
 	now    func() time.Time
 	turn   chan struct{} // holds one while rows are read
 
-	mu    sync.Mutex // of books and what is in them; only who has the turn changes a book
-	books map[time.Time]*book
+	mu      sync.Mutex // of what follows and what is in it; only who has the turn changes a book
+	books   map[time.Time]*book
+	traffic traffic
 }
 
 // book is what is known of one month.

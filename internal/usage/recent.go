@@ -17,7 +17,8 @@ type Traffic struct {
 }
 
 // LastHour gives what machines verified of each other in the hour under way and the one before it: what is counted is counted by the hour.
-// since is where that begins; in the first hour of a month it is the month's start. The busiest pairs come first. Errors are those of Month.
+// since is where that begins; in the first hour of a month it is the month's start. The busiest pairs come first; they are added up and put
+// in order once for each reading, so they are nobody's to change. Errors are those of Month.
 func (l *Ledger) LastHour(ctx context.Context) (pairs []Traffic, since time.Time, err error) {
 	month := monthOf(l.now())
 	b, err := l.current(ctx, month)
@@ -30,6 +31,12 @@ func (l *Ledger) LastHour(ctx context.Context) (pairs []Traffic, since time.Time
 	}
 	sums := map[pair]int64{}
 	l.mu.Lock()
+	of := trafficOf{b, b.asOf, since}
+	if of == l.traffic.of {
+		pairs = l.traffic.pairs
+		l.mu.Unlock()
+		return pairs, since, nil
+	}
 	for at, counted := range b.recent {
 		if at >= since.Unix() {
 			for p, n := range counted {
@@ -44,7 +51,22 @@ func (l *Ledger) LastHour(ctx context.Context) (pairs []Traffic, since time.Time
 	slices.SortFunc(pairs, func(a, b Traffic) int {
 		return cmp.Or(cmp.Compare(b.Verified, a.Verified), cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.Receiver, b.Receiver))
 	})
+	l.mu.Lock()
+	l.traffic = traffic{of, pairs}
+	l.mu.Unlock()
 	return pairs, since, nil
+}
+
+// traffic is what LastHour told last, and of what reading.
+type traffic struct {
+	of    trafficOf
+	pairs []Traffic
+}
+
+type trafficOf struct {
+	book  *book
+	asOf  time.Time
+	since time.Time
 }
 
 // recent is verifications by pair of the last hours, which are known by their Unix seconds. What the operator verified is not in it.
