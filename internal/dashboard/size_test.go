@@ -46,7 +46,8 @@ func (crowded) CallersOf(_ context.Context, _ string, limit int) ([]m2m.Machine,
 	return longNamedMany(limit), nil
 }
 
-// No page is larger than 100 KB, however long its lists are and whatever is in them.
+// No page is larger than 100 KB, however long its lists are and whatever is in them. What somebody pastes into a form that is refused comes
+// on top.
 func TestNoPageIsLargerThanItsBound(t *testing.T) {
 	w := newWorld(t, local, func(d *Deps) {
 		f, is := d.Machines.(*fakeMachines)
