@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -12,9 +13,13 @@ import (
 // checkPostgres sends the batch as one statement.
 func (d *DB) checkPostgres(ctx context.Context, q inquiry, s stamp) ([]finding, error) {
 	args := append(q.postgresArgs(), string(d.scopeRule), s.writer, s.epoch, s.seq)
+	sql := checkOpaqueSQL
+	if q.signed() {
+		sql = checkPostgresSQL
+	}
 	found := make([]finding, len(q.questions))
 	err := d.billPgx(ctx, func(c *pgx.Conn) error {
-		rows, err := c.Query(ctx, checkPostgresSQL, args...)
+		rows, err := c.Query(ctx, sql, args...)
 		if err != nil {
 			return fmt.Errorf("send: %w", err)
 		}
@@ -32,6 +37,11 @@ func (d *DB) checkPostgres(ctx context.Context, q inquiry, s stamp) ([]finding, 
 		d.takeBack(ctx, q, found, s)
 	}
 	return found, err
+}
+
+// signed tells whether a JWT is among the questions.
+func (q inquiry) signed() bool {
+	return slices.ContainsFunc(q.questions, func(a question) bool { return a.token.ID != "" })
 }
 
 // postgresArgs lays the batch out in parallel arrays. The zero hash travels as NULL, which equals nothing: nobody and the zero token

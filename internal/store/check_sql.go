@@ -7,16 +7,33 @@ package store
 // machine of a token, and what is billed, once for each such pair. So there are two kinds of rows in the answer: pairs, with the
 // questions that are good, and what was found for each question, good or not.
 //
-// Indexes: machine_secrets (primary key), tokens (hash; primary key for JWTs), machines, machine_scopes, signing_keys, writers, usage
+// Indexes: machine_secrets (primary key), tokens (tokens_by_hash; primary key for JWTs), machines, machine_scopes, signing_keys, writers, usage
 // (primary keys). Every table is reached through LATERAL ... LIMIT or an EXISTS fenced by OFFSET 0: that leaves the planner nothing but
 // one index probe per question or pair, whatever its statistics say. generate_series makes it expect many questions, and so group by hashing.
+// checkOpaqueSQL is the same for a batch without JWTs, which need not look for any.
 //
 // Guarantees. A statement that begins after a revoke, a deletion, a rotation or a removed scope was committed sees it. Only what is
 // answered as good is billed, once per time it was asked, in this commit; a writer whose epoch was raised bills and confirms nothing
 // (no row of mine, hence no row of usage). Nothing here waits for a lock of another replica: the rows of writers and usage belong to
 // this writer, and those of tokens are skipped when locked, so replicas cannot deadlock. last_used_at moves at most once a minute: the
 // condition stands again inside the lock, where it sees what another replica has just committed.
-const checkPostgresSQL = `
+const checkPostgresSQL = checkHeadSQL + opaqueSQL + `
+            UNION ALL` + signedSQL + checkTailSQL
+
+const checkOpaqueSQL = checkHeadSQL + opaqueSQL + checkTailSQL
+
+// opaqueSQL finds the token of a question by its hash, signedSQL by its id and the key that signed it.
+const (
+	opaqueSQL = `
+            SELECT ` + hotColumns + `, t.revoked_at FROM tokens t
+            WHERE t.hash = q.hash`
+	signedSQL = `
+            SELECT ` + hotColumns + `, t.revoked_at FROM tokens t
+            WHERE t.id = q.id AND t.key_id = q.kid AND EXISTS (
+                SELECT 1 FROM signing_keys k WHERE k.kid = t.key_id AND k.state IN ('active', 'retiring') OFFSET 0)`
+)
+
+const checkHeadSQL = `
 WITH clock AS MATERIALIZED (
     SELECT ` + postgresNow + ` AS now
 ), caller AS MATERIALIZED (
@@ -39,13 +56,9 @@ WITH clock AS MATERIALIZED (
     CROSS JOIN clock
     JOIN caller c ON c.n = q.caller AND (c.operator OR c.machine_id IS NOT NULL)
     LEFT JOIN LATERAL (
-        SELECT t.* FROM (
-            SELECT ` + hotColumns + `, t.revoked_at FROM tokens t
-            WHERE t.hash = q.hash
-            UNION ALL
-            SELECT ` + hotColumns + `, t.revoked_at FROM tokens t
-            WHERE t.id = q.id AND t.key_id = q.kid AND EXISTS (
-                SELECT 1 FROM signing_keys k WHERE k.kid = t.key_id AND k.state IN ('active', 'retiring') OFFSET 0)
+        SELECT t.* FROM (`
+
+const checkTailSQL = `
         ) t
         WHERE t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > clock.now)
           AND (c.operator OR strpos(t.scopes, c.machine_id) > 0)
@@ -53,9 +66,9 @@ WITH clock AS MATERIALIZED (
     ) t ON true
 ), pair AS MATERIALIZED (
     SELECT p.* FROM (
-        SELECT now, receiver, machine_id, format, array_agg(n) AS good, sum(times) AS times,
+        SELECT max(now) AS now, receiver, machine_id, format, array_agg(n) AS good, sum(times) AS times,
                array_agg(id) FILTER (WHERE last_used_at IS NULL OR last_used_at <= now - 60000) AS due
-        FROM found WHERE id IS NOT NULL GROUP BY now, receiver, machine_id, format
+        FROM found WHERE id IS NOT NULL GROUP BY receiver, machine_id, format
     ) p
     WHERE EXISTS (SELECT 1 FROM machines m WHERE m.id = p.machine_id AND m.deleted_at IS NULL OFFSET 0)
       AND (p.receiver = '' OR CASE $7::text

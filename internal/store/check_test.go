@@ -29,8 +29,11 @@ func TestHotStatementsAreServedByIndexesWhateverTheStatisticsSay(t *testing.T) {
 		indexes   []string
 	}{
 		"check": {checkPostgresSQL, []string{
-			"tokens_hash_key", "tokens_pkey", "machine_secrets_pkey", "machines_pkey", "machine_scopes_pkey", "signing_keys_pkey",
+			"tokens_by_hash", "tokens_pkey", "machine_secrets_pkey", "machines_pkey", "machine_scopes_pkey", "signing_keys_pkey",
 			"writers_pkey", "instance_pkey",
+		}},
+		"check without JWTs": {checkOpaqueSQL, []string{
+			"tokens_by_hash", "machine_secrets_pkey", "machines_pkey", "machine_scopes_pkey", "writers_pkey", "instance_pkey",
 		}},
 		"record":  {recordPostgresSQL, []string{"signing_keys_pkey", "machines_pkey", "writers_pkey", "tokens_for_reuse"}},
 		"callers": {callersPostgresSQL, []string{"machine_secrets_pkey", "machines_pkey", "instance_pkey"}},

@@ -80,7 +80,8 @@ func TestBothSchemasAreTheSame(t *testing.T) {
 	}
 	indexes := map[string]string{
 		"sqlite":   `SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name <> ?`,
-		"postgres": `SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND indexname !~ '_(pkey|key)$' AND tablename <> ?`,
+		"postgres": `SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND indexname !~ '_(pkey|key)$' AND indexdef !~ 'USING hash'
+			AND tablename <> ?`, // SQLite has no hash indexes
 	}
 	types := strings.NewReplacer("bigint", "integer", "smallint", "integer", "bytea", "blob")
 	schemas := map[string][]string{}
@@ -155,6 +156,7 @@ func TestTheMigrationOfHotTablesGoesBetweenTransactions(t *testing.T) {
 		"ADD CONSTRAINT tokens_key_id_fkey FOREIGN KEY (key_id) REFERENCES signing_keys (kid)")
 	h.Exec("ALTER TABLE usage ADD CONSTRAINT usage_hour_check CHECK (hour % 3600000 = 0), ADD CONSTRAINT usage_operation_check CHECK (operation <> ''), " +
 		"ADD CONSTRAINT usage_format_check CHECK (format <> ''), ADD CONSTRAINT usage_count_check CHECK (count > 0)")
+	h.Exec("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'tokens_by_hash'::regclass") // as a build that was broken off leaves it
 	h.Exec("DELETE FROM " + versionTable + " WHERE version_id >= 8")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -194,5 +196,8 @@ func TestTheMigrationOfHotTablesGoesBetweenTransactions(t *testing.T) {
 	}
 	if n := h.Int("SELECT count(*) FROM pg_constraint WHERE conrelid = 'tokens'::regclass AND contype = 'f' OR conrelid = 'usage'::regclass AND contype = 'c'"); n != 0 {
 		t.Errorf("%d constraints are left", n)
+	}
+	if n := h.Int("SELECT count(*) FROM pg_index WHERE indexrelid = 'tokens_by_hash'::regclass AND indisvalid"); n != 1 {
+		t.Error("the index by hash is not good")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -178,7 +179,7 @@ func TestABatchOnSQLiteIsAHandfulOfStatements(t *testing.T) {
 	}
 }
 
-// The same on PostgreSQL is one statement, whatever the verdicts are.
+// The same on PostgreSQL is one statement, whatever the verdicts are, and it looks for JWTs only where there is one.
 func TestABatchOnPostgreSQLIsOneStatement(t *testing.T) {
 	seen := new(statements)
 	d := openHot(t, pgtest.FromTemplate(t, migrateURL, pgtest.NoSync), Options{Writers: 1, tracer: seen})
@@ -187,14 +188,23 @@ func TestABatchOnPostgreSQLIsOneStatement(t *testing.T) {
 	if _, err := d.CheckTokens(t.Context(), checks[:1]); err != nil { // gives the writer its row
 		t.Fatal(err)
 	}
-	for name, list := range map[string][]tokens.Check{
-		"a lone one": checks[1:2], "the first use of 256": checks[2:258], "refusals only": {{Caller: checks[0].Caller}, {Token: checks[0].Token}},
+	signed := tokens.Check{Caller: checks[0].Caller, Token: m2m.Presented{
+		Format: m2m.JWT, ID: m2m.NewTokenID(), KeyID: m2m.KeyID(strings.Repeat("k", 43)),
+	}}
+	for name, c := range map[string]struct {
+		checks    []tokens.Check
+		statement string
+	}{
+		"a lone one":             {checks[1:2], checkOpaqueSQL},
+		"the first use of 256":   {checks[2:258], checkOpaqueSQL},
+		"refusals only":          {[]tokens.Check{{Caller: checks[0].Caller}, {Token: checks[0].Token}}, checkOpaqueSQL},
+		"a JWT among the others": {append([]tokens.Check{signed}, checks[1:9]...), checkPostgresSQL},
 	} {
 		seen.seen = nil
-		if _, err := d.CheckTokens(t.Context(), list); err != nil {
+		if _, err := d.CheckTokens(t.Context(), c.checks); err != nil {
 			t.Fatal(err)
 		}
-		if len(seen.seen) != 1 || seen.seen[0] != checkPostgresSQL {
+		if len(seen.seen) != 1 || seen.seen[0] != c.statement {
 			t.Errorf("%s: %s", name, fmt.Sprint(len(seen.seen), " statements: ", seen.seen))
 		}
 	}
