@@ -1,6 +1,6 @@
 package httpapi
 
-// Cost of a batch: one body, one slice of strings, one call of the service for all tokens, one answer; per token only its string and
+// Cost of a batch: one body, one slice of strings, one call of the service for all tokens; per token only its string and
 // the appends of its object. Before a large body is read or many signatures are checked, the caller is looked up: that work is for
 // those who may ask.
 
@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -23,6 +24,7 @@ const (
 	smallBatch    = 16 << 10               // a body that anybody may send, as of a verification
 	fewJWTs       = 4                      // signatures that are checked for anybody, in one request
 	batchMemory   = 64 << 20               // bodies of batches that are in this process at a time
+	answerKept    = 256 << 10              // memory of an answer that is kept for the next one: of 256 tokens with five scopes each
 	batchPatience = 700 * time.Millisecond // waiting for room; with it, "come back later" is said within a second
 )
 
@@ -82,7 +84,12 @@ func (a *api) verifyBatch(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	x.send(http.StatusOK, a.appendResults(records))
+	answer, _ := a.batchAnswers.Get().(*[]byte)
+	*answer = a.appendResults((*answer)[:0], records)
+	x.send(http.StatusOK, *answer)
+	if cap(*answer) <= answerKept {
+		a.batchAnswers.Put(answer)
+	}
 	return nil
 }
 
@@ -118,9 +125,9 @@ func jwts(batch []secret.Text) int {
 }
 
 // appendResults writes a token object or the one refusal for each question, in order.
-func (a *api) appendResults(records []*m2m.Record) []byte {
+func (a *api) appendResults(out []byte, records []*m2m.Record) []byte {
 	refused := a.answers.of(m2m.ErrRefused).withoutTrace()
-	out := append(make([]byte, 0, sizeOf(records, len(refused))), `{"results":[`...)
+	out = append(slices.Grow(out, sizeOf(records, len(refused))), `{"results":[`...)
 	for i, r := range records {
 		if i > 0 {
 			out = append(out, ',')

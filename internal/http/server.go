@@ -63,6 +63,8 @@ type api struct {
 	buffers sync.Pool // of *bytes.Buffer: request and answer of a verification
 	batches batchRoom
 
+	batchAnswers sync.Pool // of *[]byte
+
 	noSniff, noStore []string // values of headers that every answer has, shared by all of them
 }
 
@@ -72,6 +74,7 @@ func New(d Deps) http.Handler {
 		d.OpenAPI = openAPI
 	}
 	a := &api{Deps: d, answers: newAnswers(), limits: newLimiters(d.Limits), batches: newBatchRoom(batchMemory), noSniff: []string{"nosniff"}, noStore: []string{"no-store"}}
+	a.batchAnswers.New = func() any { return new([]byte) }
 	a.buffers.New = func() any { return bytes.NewBuffer(make([]byte, 0, bufferSize)) }
 	return a.engine()
 }

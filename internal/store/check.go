@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"sync"
 
 	"github.com/dualmint/dualmint/internal/m2m"
 	"github.com/dualmint/dualmint/internal/secret"
@@ -77,27 +78,40 @@ func (f *finding) read(row *tokenRow, now int64) (good bool) {
 	return true
 }
 
+// folding is where fold looks up what it has seen. It is kept for the next batch, empty.
+type folding struct {
+	callers map[secret.Hash]int
+	seen    map[asked]int
+}
+
+type asked struct {
+	caller int
+	token  m2m.Presented
+}
+
+var foldings = sync.Pool{New: func() any { //nolint:gochecknoglobals // memory, not state
+	return &folding{callers: map[secret.Hash]int{}, seen: map[asked]int{}}
+}}
+
 func fold(checks []tokens.Check) inquiry {
 	q := inquiry{questions: make([]question, 0, len(checks)), of: make([]int, len(checks))}
-	callers := make(map[secret.Hash]int, 8)
-	type pair struct {
-		caller int
-		token  m2m.Presented
-	}
-	seen := make(map[pair]int, len(checks))
+	f, _ := foldings.Get().(*folding)
+	defer foldings.Put(f)
+	defer clear(f.callers)
+	defer clear(f.seen)
 	for i, c := range checks {
-		n, ok := callers[c.Caller]
+		n, ok := f.callers[c.Caller]
 		if !ok {
 			n = len(q.callers)
-			callers[c.Caller] = n
+			f.callers[c.Caller] = n
 			q.callers = append(q.callers, c.Caller)
 		}
-		p := pair{caller: n, token: askable(c.Token)}
-		at, ok := seen[p]
+		a := asked{caller: n, token: askable(c.Token)}
+		at, ok := f.seen[a]
 		if !ok {
 			at = len(q.questions)
-			seen[p] = at
-			q.questions = append(q.questions, question{caller: n, token: p.token})
+			f.seen[a] = at
+			q.questions = append(q.questions, question{caller: n, token: a.token})
 		}
 		q.questions[at].times++
 		q.of[i] = at

@@ -79,7 +79,7 @@ func TestBothSchemasAreTheSame(t *testing.T) {
 			FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> ?`,
 	}
 	indexes := map[string]string{
-		"sqlite":   `SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name <> ?`,
+		"sqlite": `SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name <> ?`,
 		"postgres": `SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND indexname !~ '_(pkey|key)$' AND indexdef !~ 'USING hash'
 			AND tablename <> ?`, // SQLite has no hash indexes
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -59,18 +58,23 @@ func (v Value) Object() (Object, bool) {
 	if !v.IsObject() {
 		return nil, false
 	}
-	text := string(v) // the names are parts of it: one allocation for all of them
 	out := make(Object, 0, min(bytes.Count(v, []byte{':'}), 12))
+	var textRoom [64]byte
+	var endRoom [12]int
+	text, ends, err := textRoom[:0], endRoom[:0], error(nil)
 	for name, value := range v.members() {
-		if strings.IndexByte(text[name.begin:name.end], '\\') < 0 {
-			out = append(out, Member{Name: text[name.begin:name.end], Value: value})
-			continue
-		}
-		unquoted, err := jsontext.AppendUnquote(nil, v[name.begin-1:name.end+1])
-		if err != nil {
+		if written := v[name.begin:name.end]; bytes.IndexByte(written, '\\') < 0 {
+			text = append(text, written...)
+		} else if text, err = jsontext.AppendUnquote(text, v[name.begin-1:name.end+1]); err != nil {
 			return nil, false
 		}
-		out = append(out, Member{Name: string(unquoted), Value: value})
+		ends = append(ends, len(text))
+		out = append(out, Member{Value: value})
+	}
+	names := string(text) // one allocation for all of them, and nothing kept of the values
+	begin := 0
+	for i, end := range ends {
+		out[i].Name, begin = names[begin:end], end
 	}
 	return out, true
 }
