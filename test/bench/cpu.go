@@ -31,15 +31,22 @@ func (a *arena) spent(server string) cpu {
 	if err != nil {
 		return c
 	}
-	c.postgres = timeOf(main, true)
+	for ended := time.Duration(-1); ended != timeOf(main, true); { // a backend that ends meanwhile would be counted in neither place
+		ended = timeOf(main, true)
+		c.postgres = ended + timeOfChildren(main)
+	}
+	return c
+}
+
+func timeOfChildren(parent int) (sum time.Duration) {
 	all, _ := filepath.Glob("/proc/[0-9]*/stat") // fails on a bad pattern only
 	for _, path := range all {
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if f := statOf(pid); err == nil && len(f) > 1 && f[1] == strconv.Itoa(main) {
-			c.postgres += timeOf(pid, false)
+		if f := statOf(pid); err == nil && len(f) > 1 && f[1] == strconv.Itoa(parent) {
+			sum += timeOf(pid, false)
 		}
 	}
-	return c
+	return sum
 }
 
 // timeOf is the processor time of a process, with that of its ended children if they are to count.
