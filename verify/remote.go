@@ -15,12 +15,12 @@ import (
 
 const (
 	verifyBatchPath = "/v1/m2m_tokens/verify_batch"
-	maxBatch        = 128 // and not the 256 that the issuer takes: three calls of some keep more processors busy than two of many
+	maxBatch        = 128 // and not the 256 that the issuer takes: more calls of fewer keep more processors busy
 	maxQueue        = 8192
 	maxWait         = time.Second
 	maxAnswer       = 8 << 20
 	maxDrain        = 64 << 10
-	callsAtATime    = 3
+	callsAtATime    = 4
 	crowd           = 64                    // another call beside one under way is for many: fewer share the next
 	quickCall       = 20 * time.Millisecond // where calls take longer than this, nobody waits for another's answer
 )

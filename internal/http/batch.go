@@ -87,10 +87,16 @@ func (a *api) verifyBatch(x *exchange) error {
 	answer, _ := a.batchAnswers.Get().(*[]byte)
 	*answer = a.appendResults((*answer)[:0], records)
 	x.send(http.StatusOK, *answer)
+	a.keepAnswer(answer)
+	return nil
+}
+
+// keepAnswer keeps the memory of an answer for the next one, unless it is a lot. Nobody reads it any more once it has been sent: that holds of
+// HTTP/1, which is all that is spoken here.
+func (a *api) keepAnswer(answer *[]byte) {
 	if cap(*answer) <= answerKept {
 		a.batchAnswers.Put(answer)
 	}
-	return nil
 }
 
 // readBatch takes the strings of the body, whatever they hold.

@@ -54,6 +54,47 @@ func TestBuffersThatGrewLargeAreNotKept(t *testing.T) {
 	if b, _ := a.buffers.Get().(*bytes.Buffer); b.Cap() > 0 {
 		t.Errorf("a buffer of %d bytes was kept", b.Cap())
 	}
+	a.batchAnswers.New = func() any { return new([]byte) }
+	for range 100 {
+		a.keepAnswer(new(make([]byte, 0, answerKept+1)))
+	}
+	if b, _ := a.batchAnswers.Get().(*[]byte); cap(*b) > 0 {
+		t.Errorf("an answer of %d bytes was kept", cap(*b))
+	}
+}
+
+// R17: answers to batches share memory, one after the other; nothing of one may be in another.
+func TestAnAnswerHoldsNothingOfTheOneBefore(t *testing.T) {
+	w := newWorld(t)
+	ask := func(tokens string) string {
+		t.Helper()
+		got := w.call("POST", "/m2m_tokens/verify_batch", secretB, `{"tokens":[`+tokens+`]}`)
+		if got.Code != 200 {
+			t.Errorf("%d %s", got.Code, got.Body)
+		}
+		return got.Body.String()
+	}
+	good := `"` + goodToken.Reveal() + `"`
+	questions := []string{`"x"`, good, good + `,"x"`, `"x"` + strings.Repeat(","+good, 99)}
+	alone := make([]string, len(questions))
+	for i, q := range questions {
+		alone[i] = ask(q)
+	}
+	if !strings.Contains(alone[1], string(tokenID)) || strings.Contains(alone[0], string(tokenID)) {
+		t.Fatal("this compares nothing", alone[:2])
+	}
+	var callers sync.WaitGroup
+	for n := range 4 {
+		callers.Go(func() {
+			for i := range 50 {
+				at := (i + n) % len(questions)
+				if got := ask(questions[at]); got != alone[at] {
+					t.Errorf("question %d: %d bytes, not the %d of before", at, len(got), len(alone[at]))
+				}
+			}
+		})
+	}
+	callers.Wait()
 }
 
 // untouched is a body that nobody may read.

@@ -8,7 +8,7 @@ package store
 // questions that are good, and what was found for each question, good or not.
 //
 // Indexes: machine_secrets (primary key), tokens (tokens_by_hash; primary key for JWTs), machines, machine_scopes, signing_keys, writers, usage
-// (primary keys). Every table is reached through LATERAL ... LIMIT or an EXISTS fenced by OFFSET 0: that leaves the planner nothing but
+// (primary keys). Every table is reached through LATERAL ... LIMIT or a query fenced by OFFSET 0: that leaves the planner nothing but
 // one index probe per question or pair, whatever its statistics say. generate_series makes it expect many questions, and so group by hashing.
 // checkOpaqueSQL is the same for a batch without JWTs, which need not look for any.
 //
@@ -22,15 +22,16 @@ const checkPostgresSQL = checkHeadSQL + opaqueSQL + `
 
 const checkOpaqueSQL = checkHeadSQL + opaqueSQL + checkTailSQL
 
-// opaqueSQL finds the token of a question by its hash, signedSQL by its id and the key that signed it.
+// opaqueSQL finds the token of a question by its hash, signedSQL by its id and the key that signed it. The fence keeps what a token is judged by
+// from making an index of the living ones a way to it.
 const (
 	opaqueSQL = `
-            SELECT ` + hotColumns + `, t.revoked_at FROM tokens t
-            WHERE t.hash = q.hash`
+            (SELECT ` + hotColumns + `, t.revoked_at FROM tokens t
+            WHERE t.hash = q.hash OFFSET 0)`
 	signedSQL = `
-            SELECT ` + hotColumns + `, t.revoked_at FROM tokens t
+            (SELECT ` + hotColumns + `, t.revoked_at FROM tokens t
             WHERE t.id = q.id AND t.key_id = q.kid AND EXISTS (
-                SELECT 1 FROM signing_keys k WHERE k.kid = t.key_id AND k.state IN ('active', 'retiring') OFFSET 0)`
+                SELECT 1 FROM signing_keys k WHERE k.kid = t.key_id AND k.state IN ('active', 'retiring') OFFSET 0) OFFSET 0)`
 )
 
 const checkHeadSQL = `

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
@@ -39,8 +41,8 @@ func (d *DB) Migrate(ctx context.Context) error {
 			return fmt.Errorf("migrate: %w: %s", m2m.ErrUnavailable, safeText(err))
 		}
 		if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "42501" {
-			return fmt.Errorf("migrate: %s: the role must own the database, or be granted CREATE on schema public; with DUALMINT_MIGRATE=off "+
-				"only the role of \"dualmint migrate up\" needs that", safeText(err))
+			return fmt.Errorf("migrate: %s: the role must own the database, or be granted CREATE on schema public, and own the tables that are there; with "+
+				"DUALMINT_MIGRATE=off only the role of \"dualmint migrate up\" needs that", safeText(err))
 		}
 		return fmt.Errorf("migrate: %s", safeText(err))
 	}
@@ -49,9 +51,14 @@ func (d *DB) Migrate(ctx context.Context) error {
 
 // up runs what is to be run. A migration that wants a table for itself waits for it no longer than 200 ms, for everybody queues behind it, and
 // gives up sooner than PostgreSQL looks for deadlocks; it is tried until there is a gap. What ran before it is not run again.
-func (d *DB) up(ctx context.Context) error {
+func (d *DB) up(ctx context.Context) (err error) {
+	on := d.sql
+	if d.migrating != nil {
+		on = stdlib.OpenDB(*d.migrating)
+		defer func() { err = errors.Join(err, on.Close()) }()
+	}
 	for begun := d.now(); ; {
-		p, err := d.provider()
+		p, err := d.provider(on)
 		if err != nil {
 			return err
 		}
@@ -87,7 +94,7 @@ func (d *DB) refuseNewer(ctx context.Context) error {
 
 // SchemaVersion tells which version the schema has (0: none yet) and which one this binary works with. It changes nothing.
 func (d *DB) SchemaVersion(ctx context.Context) (have, want int64, err error) {
-	p, err := d.provider()
+	p, err := d.provider(d.sql)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -101,14 +108,14 @@ func (d *DB) SchemaVersion(ctx context.Context) (have, want int64, err error) {
 	if !there {
 		return 0, want, nil
 	}
-	const sql = "SELECT COALESCE(MAX(version_id), 0) FROM " + versionTable + " WHERE is_applied"
-	if err := d.sql.QueryRowContext(ctx, sql).Scan(&have); err != nil {
+	const highest = "SELECT COALESCE(MAX(version_id), 0) FROM " + versionTable + " WHERE is_applied"
+	if err := d.sql.QueryRowContext(ctx, highest).Scan(&have); err != nil {
 		return 0, 0, outward("read the schema version", err)
 	}
 	return have, want, nil
 }
 
-func (d *DB) provider() (*goose.Provider, error) {
+func (d *DB) provider(on *sql.DB) (*goose.Provider, error) {
 	folder, err := fs.Sub(migrations, "migrations/"+d.dialect.name)
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
@@ -121,7 +128,7 @@ func (d *DB) provider() (*goose.Provider, error) {
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	p, err := goose.NewProvider(d.dialect.goose, d.sql, folder, options...)
+	p, err := goose.NewProvider(d.dialect.goose, on, folder, options...)
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}

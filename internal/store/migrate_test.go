@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	neturl "net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -199,5 +201,49 @@ func TestTheMigrationOfHotTablesGoesBetweenTransactions(t *testing.T) {
 	}
 	if n := h.Int("SELECT count(*) FROM pg_index WHERE indexrelid = 'tokens_by_hash'::regclass AND indisvalid"); n != 1 {
 		t.Error("the index by hash is not good")
+	}
+}
+
+// What somebody's long transaction holds up is waited for, whatever the address allows a statement; and what is built is not built again.
+func TestAnIndexIsBuiltOnceHoweverLongItTakes(t *testing.T) {
+	url := pgtest.URL(t, pgtest.NoSync)
+	h := hot(t, migrated(t, url))
+	number := func() int64 {
+		return h.Int("SELECT indexrelid::bigint FROM pg_index WHERE indexrelid = 'tokens_by_hash'::regclass")
+	}
+	first := number()
+	h.Exec("DELETE FROM " + versionTable + " WHERE version_id >= 9")
+	if err := open(t, url).Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := number(); got != first {
+		t.Errorf("index %d was built in place of %d", got, first)
+	}
+
+	h.Exec("DROP INDEX tokens_by_hash")
+	h.Exec("DELETE FROM " + versionTable + " WHERE version_id >= 9")
+	const allowed = 200 * time.Millisecond
+	address, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := address.Query()
+	query.Set("statement_timeout", fmt.Sprint(allowed.Milliseconds()))
+	query.Set("lock_timeout", fmt.Sprint(allowed.Milliseconds()))
+	address.RawQuery = query.Encode()
+	other, err := open(t, url).sql.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Rollback() //nolint:errcheck // its end is all that matters
+	if _, err := other.ExecContext(t.Context(), "SELECT count(*) FROM machines"); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(3*allowed, func() { _ = other.Rollback() })
+	if err := open(t, address.String()).Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if number() == 0 {
+		t.Error("there is no index")
 	}
 }

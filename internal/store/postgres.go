@@ -43,6 +43,9 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	pool.SetConnMaxIdleTime(connectionIdleTime)
 	d, err := newDB(pool, postgresDialect(), o)
 	if err == nil {
+		d.migrating = conf.Copy()
+		// An index takes its time to build, whatever the address or the role allow a statement.
+		d.migrating.RuntimeParams["statement_timeout"], d.migrating.RuntimeParams["lock_timeout"] = "0", "0"
 		err = d.checkServer(ctx)
 	}
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 
 // aliveSQL is the condition under which a token t may be handed out again: not revoked, of a living machine, and a JWT only while its
 // key is published. Both databases read it; it is
-// served by primary keys (OFFSET keeps PostgreSQL from making joins of it).
-const aliveSQL = `t.revoked_at IS NULL
+// served by primary keys (OFFSET keeps PostgreSQL from making joins of it), and + 0 keeps the index of the living ones from being taken for a
+// way to a token.
+const aliveSQL = `t.revoked_at + 0 IS NULL
           AND EXISTS (SELECT 1 FROM machines m WHERE m.id = t.machine_id AND m.deleted_at IS NULL LIMIT 1 OFFSET 0)
           AND (t.key_id IS NULL OR EXISTS (
               SELECT 1 FROM signing_keys k WHERE k.kid = t.key_id AND k.state IN ('active', 'retiring') LIMIT 1 OFFSET 0))`

@@ -51,6 +51,8 @@ type DB struct {
 	writers *writers      // who bills
 	hot     preparedCache // of SQLite
 
+	migrating *pgx.ConnConfig // how migrations connect. Nil on SQLite.
+
 	slowestChange time.Duration // of the signing keys, from the date of a step to its last statement
 
 	closing sync.Once

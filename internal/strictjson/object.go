@@ -59,7 +59,7 @@ func (v Value) Object() (Object, bool) {
 		return nil, false
 	}
 	out := make(Object, 0, min(bytes.Count(v, []byte{':'}), 12))
-	var textRoom [64]byte
+	var textRoom [256]byte
 	var endRoom [12]int
 	text, ends, err := textRoom[:0], endRoom[:0], error(nil)
 	for name, value := range v.members() {
