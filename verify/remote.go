@@ -21,7 +21,7 @@ const (
 	maxAnswer       = 8 << 20
 	maxDrain        = 64 << 10
 	callsAtATime    = 4
-	crowd           = 64                    // another call beside one under way is for many: fewer share the next
+	crowd           = 96                    // another call beside one under way is for many, as at the issuer: fewer share the next
 	quickCall       = 20 * time.Millisecond // where calls take longer than this, nobody waits for another's answer
 )
 
