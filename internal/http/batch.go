@@ -24,7 +24,7 @@ const (
 	smallBatch    = 16 << 10               // a body that anybody may send, as of a verification
 	fewJWTs       = 4                      // signatures that are checked for anybody, in one request
 	batchMemory   = 64 << 20               // bodies of batches that are in this process at a time
-	answerKept    = 256 << 10              // memory of an answer that is kept for the next one: of 256 tokens with five scopes each
+	answerKept    = 256 << 10              // memory of an answer that is kept for the next one: 256 tokens of 1 KiB each
 	batchPatience = 700 * time.Millisecond // waiting for room; with it, "come back later" is said within a second
 )
 
