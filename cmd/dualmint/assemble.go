@@ -74,7 +74,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 	s := &service{instance: record.ID, db: db, sealer: sealer, keys: keeper, schema: &schemaCheck{version: db.SchemaVersion, now: p.now}}
 	var hot tokens.HotStore = ungrouped{db}
 	if c.Grouping {
-		s.grouped = tokens.NewGrouped(db, tokens.GroupOptions{Workers: c.Writers, MaxQueue: maxQueue}, p.now)
+		s.grouped = tokens.NewGrouped(db, tokens.GroupOptions{Workers: c.Writers, MaxQueue: maxQueue, Left: httpapi.Left}, p.now)
 		hot = s.grouped
 	}
 	registered := machines.New(register{db, hot}, sealer, p.now)
@@ -89,6 +89,7 @@ func (p *program) assemble(ctx context.Context, c settings, logger *slog.Logger)
 	api := httpapi.New(httpapi.Deps{ //nolint:contextcheck // every request has a context of its own
 		Machines:   registered,
 		Tokens:     issued,
+		Grouped:    s.grouped != nil,
 		Assertions: machines.NewAssertions(jwtmode.NewAssertions(c.Issuer, p.now), db), Introspections: signed,
 		Usage: reports, Audit: db, Keys: keeper,
 		Ready: s.ready, Instance: record.ID, Issuer: c.Issuer, Logger: requestLogger(logger, bool(c.LogRequests)), Now: p.now,

@@ -74,7 +74,7 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	g.Go(func() error { return s.ledger.Run(loops) })
 	g.Go(func() error { return s.tally.Run(loops) })
 	g.Go(func() error { return forgetExpired(loops, s.db, logger) })
-	g.Go(func() error { return s.door.serve(server, listener) })
+	g.Go(func() error { return s.door.serve(server, httpapi.Listener(listener)) })
 	g.Go(func() error { return serveDebug(loops, c.DebugAddr, logger) })
 	g.Go(func() error {
 		defer stopLoops()

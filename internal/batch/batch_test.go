@@ -130,6 +130,48 @@ func TestCallersWhoLeftAreNotAskedFor(t *testing.T) {
 	})
 }
 
+// Callers who leave without a word are looked for once, when their batch has been sealed.
+func TestCallersWhoLeftWithoutAWordAreNotAskedFor(t *testing.T) {
+	type caller struct{}
+	o := options()
+	var looked [][]any
+	o.Left = func(callers []context.Context) []bool {
+		names, left := make([]any, len(callers)), make([]bool, len(callers))
+		for i, c := range callers {
+			names[i] = c.Value(caller{})
+			left[i] = names[i] == "gone"
+		}
+		looked = append(looked, names)
+		return left
+	}
+	r := &recorder{takes: 100 * time.Millisecond}
+	run(t, r.ask, o, func(b bubble) {
+		var calls sync.WaitGroup
+		ask := func(n int, name string) {
+			calls.Go(func() {
+				got, err := b.Do(context.WithValue(b.Context(), caller{}, name), "a", []int{n})
+				if gone := errors.Is(err, context.Canceled); gone != (name == "gone") || !gone && (err != nil || got[0] != n) {
+					b.Errorf("%s caller of %d got %v, %v", name, n, got, err)
+				}
+			})
+			synctest.Wait()
+		}
+		ask(1, "waiting")
+		ask(2, "gone")
+		ask(3, "waiting")
+		ask(4, "gone")
+		ask(5, "waiting")
+		calls.Wait()
+		ask(6, "gone") // a batch of nobody is none
+		calls.Wait()
+		ask(7, "waiting")
+		calls.Wait()
+		if fmt.Sprint(r.batches) != "[[1] [3 5] [7]]" || fmt.Sprint(looked) != "[[waiting] [gone waiting gone waiting] [gone] [waiting]]" {
+			b.Errorf("batches %v, looked for %v", r.batches, looked)
+		}
+	})
+}
+
 // R58: the queue is bounded, no key fills it alone, and who waits too long is told so within the bound.
 func TestOverloadAnswersBusyInsteadOfGrowing(t *testing.T) {
 	o := options()

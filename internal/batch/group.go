@@ -18,7 +18,7 @@ var (
 	ErrClosed = errors.New("closed for new questions")
 )
 
-// Options bound a Group. All are required but Crowd, and Quick with it.
+// Options bound a Group. All are required but Crowd, Quick with it, and Left.
 type Options struct {
 	Workers  int           // batches under way at a time
 	MaxBatch int           // questions in one batch, unless one call alone has more
@@ -34,6 +34,9 @@ type Options struct {
 	// Alone tells of an error that a batch of several calls ended with whether nothing was done, so that each call may be tried by
 	// itself: then one bad call fails alone. It is asked of a panic too, as *PanicError.
 	Alone func(error) bool
+	// Left tells, in their order, of which calls the callers have gone although their contexts have not ended. It is asked of each batch once, when
+	// it has been sealed, before it is run. Nil: of none.
+	Left func(callers []context.Context) []bool
 }
 
 // Func answers the questions of one batch, in their order. Its context is the Group's own, which ends at the deadline, never a
@@ -78,10 +81,15 @@ func (g *Group[K, Q, A]) Do(ctx context.Context, key K, questions []Q) ([]A, err
 	if err := g.enqueue(key, i); err != nil {
 		return nil, err
 	}
+	gone := ctx.Done()
+	if gone == nil { // asked for at the sealing
+		a := <-i.answer
+		return a.answers, a.err
+	}
 	select {
 	case a := <-i.answer:
 		return a.answers, a.err
-	case <-ctx.Done():
+	case <-gone:
 		return nil, fmt.Errorf("wait for a batch: %w", ctx.Err())
 	}
 }
@@ -145,7 +153,7 @@ func (g *Group[K, Q, A]) work() {
 		}
 		if len(items) > 0 {
 			began := g.now()
-			g.answerAll(items)
+			g.answerAll(g.dropLeft(items))
 			g.rest(g.now().Sub(began))
 		}
 		if !open {

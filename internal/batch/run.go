@@ -11,6 +11,9 @@ import (
 // answerAll runs one sealed batch and gives every item its answer. Where the batch had no effect, each item is tried alone, so that only
 // the bad one fails.
 func (g *Group[K, Q, A]) answerAll(items []*item[Q, A]) {
+	if len(items) == 0 {
+		return
+	}
 	questions := items[0].questions
 	if len(items) > 1 {
 		n := 0
@@ -38,6 +41,26 @@ func (g *Group[K, Q, A]) answerAll(items []*item[Q, A]) {
 		i.answer <- answer[A]{answers: answers[:n:n]}
 		answers = answers[n:]
 	}
+}
+
+// dropLeft leaves out the calls of a sealed batch whose callers left without ending their contexts.
+func (g *Group[K, Q, A]) dropLeft(items []*item[Q, A]) []*item[Q, A] {
+	if g.options.Left == nil {
+		return items
+	}
+	callers := make([]context.Context, len(items))
+	for i := range items {
+		callers[i] = items[i].ctx
+	}
+	here := items[:0]
+	for i, left := range g.options.Left(callers) {
+		if !left {
+			here = append(here, items[i])
+			continue
+		}
+		items[i].answer <- answer[A]{err: fmt.Errorf("wait for a batch: %w", context.Canceled)} // Do still waits
+	}
+	return here
 }
 
 // PanicError is what the callers of a batch get whose run panicked. Whether anything was done before that is not known. It does not hold

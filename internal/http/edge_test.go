@@ -236,7 +236,7 @@ func serve(t *testing.T, w *world) string {
 	}
 	s := NewServer("", w.handler)
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(listener) }()
+	go func() { done <- s.Serve(Listener(listener)) }()
 	t.Cleanup(func() {
 		_ = s.Close()
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) {

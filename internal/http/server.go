@@ -35,6 +35,7 @@ const bufferSize = 4 << 10
 type Deps struct {
 	Machines Machines
 	Tokens   Tokens
+	Grouped  bool // Tokens verifies in batches and asks Left of each: clients that wait need not be watched
 	// Assertions and Introspections are for OAuth clients: private_key_jwt, and signed answers to introspection.
 	Assertions     Assertions
 	Introspections Introspections
@@ -113,5 +114,6 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader - headerSlop,
 		DisableGeneralOptionsHandler: true,
+		ConnContext:                  withConn,
 	}
 }

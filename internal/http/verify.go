@@ -23,6 +23,8 @@ func (a *api) verify(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	ctx, watch := a.unwatched(x)
+	defer watch()
 	buffer, _ := a.buffers.Get().(*bytes.Buffer)
 	defer a.giveBack(buffer)
 	buffer.Reset()
@@ -33,7 +35,7 @@ func (a *api) verify(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	record, err := a.Tokens.Verify(x.ctx(), credential, token)
+	record, err := a.Tokens.Verify(ctx, credential, token)
 	if err != nil {
 		return err
 	}

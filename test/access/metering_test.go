@@ -1,14 +1,19 @@
 package access
 
 import (
+	"context"
 	"encoding/csv"
+	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/dualmint/dualmint/internal/secret"
 	"github.com/dualmint/dualmint/test/harness"
@@ -110,6 +115,58 @@ func checkCSV(t *testing.T, w world, began time.Time, total int64) {
 	}
 	if lines[0][5] != "total_usage" || sum != total {
 		t.Errorf("the CSV counts %d, want %d", sum, total)
+	}
+}
+
+// Who hangs up before its batch begins is not asked for, and not billed.
+func TestWhoHangsUpWhileItWaitsIsNotBilled(t *testing.T) {
+	t.Parallel()
+	d := harness.New(t, harness.Postgres(t), "DUALMINT_WRITERS=1")
+	w := newWorld(t, d.Start(t))
+	began := now()
+	token := w.mint(t, "opaque")
+	w.Verify(t, w.b.SecretKey, token.Token).Want(t, http.StatusOK)
+
+	release := holdWriters(t, d)
+	var first sync.WaitGroup
+	first.Go(func() { w.Verify(t, w.b.SecretKey, token.Token).Want(t, http.StatusOK) })
+	time.Sleep(100 * time.Millisecond) // its batch is under way, and is held up
+	impatient, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.Base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := `{"token":"` + token.Token + `"}`
+	_, err = fmt.Fprintf(impatient, "POST /v1/m2m_tokens/verify HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		w.b.SecretKey, len(body), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // it waits for the next batch
+	if err := impatient.Close(); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	first.Wait()
+	w.Verify(t, w.b.SecretKey, token.Token).Want(t, http.StatusOK)
+	if got := w.UsageOf(t, w.InstanceKey, began, now()); got.Total != 1+3 {
+		t.Errorf("%d counted, want the creation and three verifications", got.Total)
+	}
+}
+
+// holdWriters holds up every commit that counts something, until it is released.
+func holdWriters(t *testing.T, d *harness.Deployment) (release func()) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), d.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "BEGIN; SELECT 1 FROM writers FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := conn.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
