@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Cluster is a throwaway PostgreSQL for a program that is no test. It keeps what it commits, and listens on a socket and on a loopback
+// Cluster is a throwaway PostgreSQL for a program that is no test. It keeps what it commits, has the memory that PostgreSQL comes with, and listens on a socket and on a loopback
 // port. It is gone with the process however that ends; Close makes it go earlier.
 type Cluster struct {
 	Bin    string // the directory of its binaries

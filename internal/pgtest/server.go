@@ -124,12 +124,13 @@ func (s *server) launch(bin string) (alive *os.File, err error) {
 
 func (s *server) flags() []string {
 	set := []string{
-		"listen_addresses=", "max_connections=200", "shared_buffers=64MB", "log_min_messages=warning", "timezone=UTC",
-		"max_wal_size=256MB",
+		"listen_addresses=", "max_connections=200", "log_min_messages=warning", "timezone=UTC",
 	}
 	if s.settings.tcp {
 		set[0] = "listen_addresses=127.0.0.1"
 		set = append(set, "port="+strconv.Itoa(s.port))
+	} else { // there are many at a time, and none is measured
+		set = append(set, "shared_buffers=64MB", "max_wal_size=256MB")
 	}
 	if s.settings.noSync {
 		set = append(set, "fsync=off", "full_page_writes=off")
