@@ -160,6 +160,7 @@ func TestWhoIsNotLookedForIsWatched(t *testing.T) {
 
 // R52: a client that sends half a header, half a body or nothing more is let go, on a fresh connection and on a used one.
 func TestClientsThatStallAreLetGo(t *testing.T) {
+	t.Parallel()
 	framing, body := verification()
 	request := "POST /v1/m2m_tokens/verify HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + secretB.Reveal() +
 		"\r\nContent-Type: application/json\r\n" + framing + "\r\n\r\n" + body
@@ -178,7 +179,9 @@ func TestClientsThatStallAreLetGo(t *testing.T) {
 				go func() { done <- s.Serve(Listener(listener)) }()
 				defer func() {
 					_ = s.Close()
-					<-done
+					if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+						t.Error(err)
+					}
 				}()
 				c, err := new(net.Dialer).DialContext(t.Context(), "tcp", listener.Addr().String())
 				if err != nil {
