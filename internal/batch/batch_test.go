@@ -164,6 +164,9 @@ func TestCallersWhoLeftWithoutAWordAreNotAskedFor(t *testing.T) {
 		calls.Wait()
 		ask(6, "gone") // a batch of nobody is none
 		calls.Wait()
+		if b.took != r.takes {
+			b.Errorf("batches take %v, as one of nobody did", b.took)
+		}
 		ask(7, "waiting")
 		calls.Wait()
 		if fmt.Sprint(r.batches) != "[[1] [3 5] [7]]" || fmt.Sprint(looked) != "[[waiting] [gone waiting gone waiting] [gone] [waiting]]" {

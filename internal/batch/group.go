@@ -153,8 +153,12 @@ func (g *Group[K, Q, A]) work() {
 		}
 		if len(items) > 0 {
 			began := g.now()
-			g.answerAll(g.dropLeft(items))
-			g.rest(g.now().Sub(began))
+			if items = g.dropLeft(items); len(items) > 0 {
+				g.answerAll(items)
+				g.rest(g.now().Sub(began))
+			} else {
+				g.rest(0)
+			}
 		}
 		if !open {
 			return
@@ -200,12 +204,14 @@ func (g *Group[K, Q, A]) gather() bool {
 	return g.due()
 }
 
-// rest ends a batch that took so long.
+// rest ends a batch that took so long; one that was never run tells nothing of how long they take.
 func (g *Group[K, Q, A]) rest(took time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.busy--
-	g.took = took
+	if took > 0 {
+		g.took = took
+	}
 }
 
 // due tells whether a batch is to begin now. g.mu is held.

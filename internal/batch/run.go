@@ -11,9 +11,6 @@ import (
 // answerAll runs one sealed batch and gives every item its answer. Where the batch had no effect, each item is tried alone, so that only
 // the bad one fails.
 func (g *Group[K, Q, A]) answerAll(items []*item[Q, A]) {
-	if len(items) == 0 {
-		return
-	}
 	questions := items[0].questions
 	if len(items) > 1 {
 		n := 0
@@ -52,13 +49,14 @@ func (g *Group[K, Q, A]) dropLeft(items []*item[Q, A]) []*item[Q, A] {
 	for i := range items {
 		callers[i] = items[i].ctx
 	}
+	left := g.options.Left(callers)
 	here := items[:0]
-	for i, left := range g.options.Left(callers) {
-		if !left {
-			here = append(here, items[i])
+	for at, i := range items {
+		if at < len(left) && left[at] {
+			i.answer <- answer[A]{err: fmt.Errorf("wait for a batch: %w", context.Canceled)} // Do still waits
 			continue
 		}
-		items[i].answer <- answer[A]{err: fmt.Errorf("wait for a batch: %w", context.Canceled)} // Do still waits
+		here = append(here, i)
 	}
 	return here
 }

@@ -1,6 +1,6 @@
 package httpapi
 
-// Cost: a request on a busy connection sets no timer of the runtime, and one that waits for a batch has no goroutine asleep beside it; a
+// Cost: a busy connection sets two timers of the runtime a second, however many requests it carries; a request that waits for a batch has no goroutine asleep beside it; a
 // batch asks the kernel once who of its callers is still there (docs/decisions/0020).
 
 import (
@@ -50,7 +50,7 @@ func descriptor(s socket) (fd int32, ok bool) {
 //
 // Deadlines: net/http sets six for each request and mostly takes them back unused. Here the kernel's poller is told when something is read or
 // written, and only where the deadline that it knows is later than the one that is wanted, or more than a second earlier. So
-// a deadline may come a second early, never late.
+// a deadline may come a second early, and every limit of the server has to be longer than that.
 //
 // The watch: while a request is handled, net/http reads one more byte, to learn that the client has hung up. For a request that waits, this is
 // a goroutine that asks the kernel in vain, falls asleep, and must be woken. A handler whose client is looked for at the right moment does
@@ -161,8 +161,8 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// unwatched lets nobody watch the connection until watch is called. The context that it gives is for a call that is grouped in batches: it does
-// not end when the client hangs up, but Left tells.
+// unwatched keeps net/http from watching the connection of this request; watch is to be called when it has been handled. The context
+// that it gives is for a call that is grouped in batches: it does not end when the client hangs up, but Left tells.
 func (a *api) unwatched(x *exchange) (ctx context.Context, watch func()) {
 	c, ok := x.ctx().Value(connKey{}).(*conn)
 	if !ok || !askedAtOnce || !a.Grouped || x.c.Request.ContentLength <= 0 {

@@ -102,6 +102,9 @@ func within(t *testing.T, what string, holds func() bool) {
 
 // Of clients that wait for a batch, those who hung up are told from those who are there, in one look, while net/http watches none of them.
 func TestWhoWaitsForABatchIsLookedForAndNotWatched(t *testing.T) {
+	if !askedAtOnce {
+		t.Skip("this system cannot be asked for all of them at once: net/http watches")
+	}
 	f, address := waitingWorld(t, true)
 	framing, body := verification()
 	var clients []*net.TCPConn
@@ -174,7 +177,10 @@ func TestClientsThatStallAreLetGo(t *testing.T) {
 					t.Fatal(err)
 				}
 				s := NewServer("", newWorld(t).handler)
-				s.ReadHeaderTimeout, s.ReadTimeout, s.IdleTimeout = 300*time.Millisecond, 500*time.Millisecond, 400*time.Millisecond
+				s.ReadHeaderTimeout, s.ReadTimeout, s.IdleTimeout = 2*time.Second, 3*time.Second, time.Minute
+				if part == "" {
+					s.IdleTimeout = 2 * time.Second
+				}
 				done := make(chan error, 1)
 				go func() { done <- s.Serve(Listener(listener)) }()
 				defer func() {

@@ -25,7 +25,7 @@ type Grouped struct {
 type GroupOptions struct {
 	Workers  int // transactions of one sort under way at a time, 1 to 4
 	MaxQueue int // requests waiting, of one sort
-	// Left tells of which callers it is known that they have gone although their contexts have not ended. Nil: of none.
+	// Left tells of which callers of CheckTokens it is known that they have gone although their contexts have not ended. Nil: of none.
 	Left func(callers []context.Context) []bool
 }
 
@@ -42,10 +42,10 @@ const (
 func NewGrouped(store HotStore, o GroupOptions, now func() time.Time) *Grouped {
 	options := batch.Options{
 		Workers: o.Workers, MaxBatch: maxBatch, MaxQueue: o.MaxQueue, MaxShare: max(o.MaxQueue/2, maxBatch),
-		MaxWait: maxWait, Deadline: batchDeadline, Crowd: crowd, Quick: quickBatch, Alone: nothingDone, Left: o.Left,
+		MaxWait: maxWait, Deadline: batchDeadline, Crowd: crowd, Quick: quickBatch, Alone: nothingDone,
 	}
 	checking := options
-	checking.Crowd = crowdOfChecks
+	checking.Crowd, checking.Left = crowdOfChecks, o.Left
 	reading := options
 	reading.Alone = func(err error) bool { return !errors.Is(err, m2m.ErrUnavailable) } // who has only read has done nothing
 	return &Grouped{

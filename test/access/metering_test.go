@@ -127,10 +127,14 @@ func TestWhoHangsUpWhileItWaitsIsNotBilled(t *testing.T) {
 	token := w.mint(t, "opaque")
 	w.Verify(t, w.b.SecretKey, token.Token).Want(t, http.StatusOK)
 
-	release := holdWriters(t, d)
+	release, held := holdWriters(t, d)
 	var first sync.WaitGroup
 	first.Go(func() { w.Verify(t, w.b.SecretKey, token.Token).Want(t, http.StatusOK) })
-	time.Sleep(100 * time.Millisecond) // its batch is under way, and is held up
+	for end := time.Now().Add(10 * time.Second); !held(); time.Sleep(time.Millisecond) { // until its batch is under way
+		if time.Now().After(end) {
+			t.Fatal("nothing is held up")
+		}
+	}
 	impatient, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.Base, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -153,8 +157,8 @@ func TestWhoHangsUpWhileItWaitsIsNotBilled(t *testing.T) {
 	}
 }
 
-// holdWriters holds up every commit that counts something, until it is released.
-func holdWriters(t *testing.T, d *harness.Deployment) (release func()) {
+// holdWriters holds up every commit that counts something, until it is released; held tells whether one waits.
+func holdWriters(t *testing.T, d *harness.Deployment) (release func(), held func() bool) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), d.Database)
 	if err != nil {
@@ -163,11 +167,20 @@ func holdWriters(t *testing.T, d *harness.Deployment) (release func()) {
 	if _, err := conn.Exec(t.Context(), "BEGIN; SELECT 1 FROM writers FOR UPDATE"); err != nil {
 		t.Fatal(err)
 	}
-	return func() {
+	release = func() {
 		if err := conn.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
 	}
+	held = func() bool {
+		var waits bool
+		err := conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))").Scan(&waits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return waits
+	}
+	return release, held
 }
 
 // Another public price list: a monthly allowance is used up before anything is billed.
