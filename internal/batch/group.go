@@ -81,15 +81,10 @@ func (g *Group[K, Q, A]) Do(ctx context.Context, key K, questions []Q) ([]A, err
 	if err := g.enqueue(key, i); err != nil {
 		return nil, err
 	}
-	gone := ctx.Done()
-	if gone == nil { // asked for at the sealing
-		a := <-i.answer
-		return a.answers, a.err
-	}
 	select {
 	case a := <-i.answer:
 		return a.answers, a.err
-	case <-gone:
+	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a batch: %w", ctx.Err())
 	}
 }

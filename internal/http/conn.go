@@ -1,7 +1,7 @@
 package httpapi
 
-// Cost: a busy connection sets two timers of the runtime a second, however many requests it carries; a request that waits for a batch has no goroutine asleep beside it; a
-// batch asks the kernel once who of its callers is still there (docs/decisions/0020).
+// Cost: a busy connection sets two timers of the runtime a second, however many requests it carries; a request that waits for a batch has
+// no goroutine asleep beside it; a batch asks the kernel once who of its callers is still there (docs/decisions/0020).
 
 import (
 	"context"
