@@ -29,7 +29,7 @@ const (
 // ParseMachineID tells whether s has the shape of a machine id; it says nothing about whether the machine exists.
 func ParseMachineID(s string) (MachineID, bool) {
 	rest, ok := strings.CutPrefix(s, machinePrefix)
-	if !ok || len(rest) != ksuidLength || strings.IndexFunc(rest, notBase62) >= 0 {
+	if !ok || len(rest) != ksuidLength || !isBase62(rest) {
 		return "", false
 	}
 	return MachineID(s), true
@@ -38,7 +38,7 @@ func ParseMachineID(s string) (MachineID, bool) {
 // ParseTokenID tells whether s has the shape of a token id; it says nothing about whether the token exists.
 func ParseTokenID(s string) (TokenID, bool) {
 	rest, ok := strings.CutPrefix(s, tokenPrefix)
-	if !ok || len(rest) != tokenHexDigits || strings.IndexFunc(rest, notHex) >= 0 {
+	if !ok || len(rest) != tokenHexDigits || !isHex(rest) {
 		return "", false
 	}
 	return TokenID(s), true
@@ -46,7 +46,7 @@ func ParseTokenID(s string) (TokenID, bool) {
 
 // IsKeyID tells whether a kid has the shape of one; it says nothing about whether the key exists.
 func IsKeyID(kid KeyID) bool {
-	return len(kid) == keyIDLength && strings.IndexFunc(string(kid), notBase64URL) < 0
+	return len(kid) == keyIDLength && isBase64URL(string(kid))
 }
 
 // NewTokenID makes an id of 128 random bits.
@@ -56,14 +56,35 @@ func NewTokenID() TokenID {
 	return TokenID(tokenPrefix + hex.EncodeToString(b[:]))
 }
 
-func notBase62(r rune) bool {
-	return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+// These are loops over bytes, not strings.IndexFunc: every verification goes through them for each id of its answer.
+
+func isBase62(s string) bool {
+	for i := range len(s) {
+		if !base62(s[i]) {
+			return false
+		}
+	}
+	return true
 }
 
-func notHex(r rune) bool {
-	return (r < '0' || r > '9') && (r < 'a' || r > 'f')
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
-func notBase64URL(r rune) bool {
-	return notBase62(r) && r != '-' && r != '_'
+func isBase64URL(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !base62(c) && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+func base62(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }

@@ -27,14 +27,13 @@ func ParseScopes(s string) (Scopes, bool) {
 	if s == "" {
 		return Scopes{}, true
 	}
-	parts := strings.Split(s, " ")
-	out := make(Scopes, len(parts))
-	for i, p := range parts {
-		id, ok := ParseMachineID(p)
+	out := make(Scopes, 0, strings.Count(s, " ")+1)
+	for part := range strings.SplitSeq(s, " ") {
+		id, ok := ParseMachineID(part)
 		if !ok {
 			return nil, false
 		}
-		out[i] = id
+		out = append(out, id)
 	}
 	return out, true
 }

@@ -67,14 +67,14 @@ type unread struct {
 	now                 int64
 }
 
-// read takes the row of a good token, unless it says something that was never written by us: that is a refusal, and costs nothing.
-func (f *finding) read(row *tokenRow, now int64) (good bool) {
-	r, err := row.record(now)
-	if err != nil {
+// read makes a record of the row of a good token, unless it says something that was never written by us: that is a refusal, and costs nothing.
+func (f *finding) read(row *tokenRow, now int64, into *m2m.Record) (good bool) {
+	var err error
+	if *into, err = row.record(now); err != nil {
 		f.unread = &unread{id: row.ID, machine: row.MachineID, format: row.Format, now: now}
 		return false
 	}
-	f.record = &r
+	f.record = into
 	return true
 }
 

@@ -23,24 +23,12 @@ func (t *nullableRow) targets() []any {
 	}
 }
 
-// row gives the token as it is after this call, and whether its last_used_at has to be moved for that. It
-// shares nothing with t, into which the next row will be read.
+// row gives the token as it is after this call, and whether its last_used_at has to be moved for that.
 func (t *nullableRow) row(now int64) (r tokenRow, due bool) {
 	r = tokenRow{
 		ID: t.id.String, Format: t.format.String, MachineID: t.machine.String, Scopes: t.scopes.String,
-		IssuedAt: t.issued.Int64, CreatedAt: t.created.Int64, UpdatedAt: t.updated.Int64,
-	}
-	if t.claims.Valid {
-		r.Claims = new(t.claims.String)
-	}
-	if t.key.Valid {
-		r.KeyID = new(t.key.String)
-	}
-	if t.expires.Valid {
-		r.ExpiresAt = new(t.expires.Int64)
-	}
-	if t.used.Valid {
-		r.LastUsedAt = new(t.used.Int64)
+		Claims: t.claims, KeyID: t.key, IssuedAt: t.issued.Int64, ExpiresAt: t.expires,
+		CreatedAt: t.created.Int64, UpdatedAt: t.updated.Int64, LastUsedAt: t.used,
 	}
 	return r, r.touch(now)
 }

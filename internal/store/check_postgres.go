@@ -15,7 +15,8 @@ func (d *DB) checkPostgres(ctx context.Context, q inquiry, s stamp) ([]finding, 
 	args := append(q.postgresArgs(), string(d.scopeRule), s.writer, s.epoch, s.seq)
 	sql := checkOpaqueSQL
 	if q.signed() {
-		sql = checkPostgresSQL
+		ids, kids := q.signedArgs()
+		sql, args = checkPostgresSQL, append(args, ids, kids)
 	}
 	found := make([]finding, len(q.questions))
 	err := d.billPgx(ctx, func(c *pgx.Conn) error {
@@ -52,12 +53,19 @@ func (q inquiry) postgresArgs() []any {
 		callers[i] = bytesOrNil(&q.callers[i])
 	}
 	n := len(q.questions)
-	by, times := make([]int32, n), make([]int64, n)
-	hashes, ids, kids := make([][]byte, n), make([]string, n), make([]string, n)
+	by, times, hashes := make([]int32, n), make([]int32, n), make([][]byte, n)
 	for i := range q.questions {
 		a := &q.questions[i]
-		by[i], times[i] = int32(a.caller)+1, a.times //nolint:gosec // G115: a batch is far smaller than an int32
-		hashes[i], ids[i], kids[i] = bytesOrNil(&a.token.Hash), string(a.token.ID), string(a.token.KeyID)
+		by[i], times[i], hashes[i] = int32(a.caller)+1, int32(a.times), bytesOrNil(&a.token.Hash) //nolint:gosec // G115: a batch is far smaller
 	}
-	return []any{wireFormat, callers, by, hashes, ids, kids, times}
+	return []any{wireFormat, callers, by, hashes, times}
+}
+
+// signedArgs are what JWTs are found by, in parallel arrays, too.
+func (q inquiry) signedArgs() (ids, kids []string) {
+	ids, kids = make([]string, len(q.questions)), make([]string, len(q.questions))
+	for i := range q.questions {
+		ids[i], kids[i] = string(q.questions[i].token.ID), string(q.questions[i].token.KeyID)
+	}
+	return ids, kids
 }

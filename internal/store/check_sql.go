@@ -17,10 +17,11 @@ package store
 // (no row of mine, hence no row of usage). Nothing here waits for a lock of another replica: the rows of writers and usage belong to
 // this writer, and those of tokens are skipped when locked, so replicas cannot deadlock. last_used_at moves at most once a minute: the
 // condition stands again inside the lock, where it sees what another replica has just committed.
-const checkPostgresSQL = checkHeadSQL + opaqueSQL + `
+const checkPostgresSQL = checkHeadSQL + askedSQL + `, unnest($9::text[]), unnest($10::text[])) AS q (caller, hash, times, n, id, kid)` +
+	foundSQL + opaqueSQL + `
             UNION ALL` + signedSQL + checkTailSQL
 
-const checkOpaqueSQL = checkHeadSQL + opaqueSQL + checkTailSQL
+const checkOpaqueSQL = checkHeadSQL + askedSQL + `) AS q (caller, hash, times, n)` + foundSQL + opaqueSQL + checkTailSQL
 
 // opaqueSQL finds the token of a question by its hash, signedSQL by its id and the key that signed it. The fence keeps what a token is judged by
 // from making an index of the living ones a way to it.
@@ -52,8 +53,12 @@ WITH clock AS MATERIALIZED (
     ) s ON true
 ), found AS MATERIALIZED (
     SELECT q.n, q.times, coalesce(c.machine_id, '') AS receiver, clock.now, t.*
-    FROM ROWS FROM (unnest($2::int[]), unnest($3::bytea[]), unnest($4::text[]), unnest($5::text[]), unnest($6::bigint[]),
-                    generate_series(1::bigint, cardinality($2::int[]))) AS q (caller, hash, id, kid, times, n)
+    FROM ROWS FROM (`
+
+// askedSQL are the columns of the questions that every batch has.
+const askedSQL = `unnest($2::int[]), unnest($3::bytea[]), unnest($4::int[]), generate_series(1::bigint, cardinality($2::int[]))`
+
+const foundSQL = `
     CROSS JOIN clock
     JOIN caller c ON c.n = q.caller AND (c.operator OR c.machine_id IS NOT NULL)
     LEFT JOIN LATERAL (
@@ -63,7 +68,6 @@ const checkTailSQL = `
         ) t
         WHERE t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > clock.now)
           AND (c.operator OR strpos(t.scopes, c.machine_id) > 0)
-        LIMIT 1
     ) t ON true
 ), pair AS MATERIALIZED (
     SELECT p.* FROM (
@@ -72,13 +76,13 @@ const checkTailSQL = `
         FROM found WHERE id IS NOT NULL GROUP BY receiver, machine_id, format
     ) p
     WHERE EXISTS (SELECT 1 FROM machines m WHERE m.id = p.machine_id AND m.deleted_at IS NULL OFFSET 0)
-      AND (p.receiver = '' OR CASE $7::text
+      AND (p.receiver = '' OR CASE $5::text
            WHEN 'snapshot' THEN true
            WHEN 'live' THEN EXISTS (
                SELECT 1 FROM machine_scopes s WHERE s.from_id = p.machine_id AND s.to_id = p.receiver OFFSET 0)
            ELSE false END)
 ), mine AS (
-    UPDATE writers SET seq = $10 WHERE id = $8 AND epoch = $9 AND EXISTS (SELECT 1 FROM pair)
+    UPDATE writers SET seq = $8 WHERE id = $6 AND epoch = $7 AND EXISTS (SELECT 1 FROM pair)
     RETURNING id
 ), billed AS (
     INSERT INTO usage AS u (hour, machine_id, receiver_id, operation, format, writer, count)

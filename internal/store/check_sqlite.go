@@ -39,6 +39,7 @@ func (d *DB) readSQLite(ctx context.Context, tx *hotTx, q inquiry, found []findi
 	defer rows.Close() //nolint:errcheck // rows.Err tells
 	bill = make(map[billKey]int64, len(found))
 	touched := map[string]bool{}
+	records := make([]m2m.Record, len(found))
 	for rows.Next() {
 		var n int
 		var receiver string
@@ -54,7 +55,7 @@ func (d *DB) readSQLite(ctx context.Context, tx *hotTx, q inquiry, found []findi
 			continue
 		}
 		row, isDue := t.row(now)
-		if !found[n].read(&row, now) {
+		if !found[n].read(&row, now, &records[n]) {
 			d.tellUnread(ctx, found[n].unread)
 			continue
 		}

@@ -72,3 +72,10 @@ func fromNullMillis(ms *int64) time.Time {
 	}
 	return fromMillis(*ms)
 }
+
+func fromNull(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return fromMillis(ms.Int64)
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 
 	"gorm.io/gorm"
 
@@ -82,8 +83,8 @@ func (d *DB) RevokeToken(ctx context.Context, by m2m.Actor, id m2m.TokenID, hold
 		if len(rows) == 0 || holder != "" && rows[0].MachineID != string(holder) {
 			return m2m.ErrNotFound
 		}
-		if rows[0].RevokedAt == nil {
-			rows[0].RevokedAt, rows[0].RevocationReason, rows[0].UpdatedAt = &now, reason, now
+		if !rows[0].RevokedAt.Valid {
+			rows[0].RevokedAt, rows[0].RevocationReason, rows[0].UpdatedAt = sql.NullInt64{Int64: now, Valid: true}, reason, now
 			if err := d.revoke(tx, by, &rows[0]); err != nil {
 				return err
 			}
@@ -100,7 +101,7 @@ func (d *DB) RevokeToken(ctx context.Context, by m2m.Actor, id m2m.TokenID, hold
 // revoke writes the revocation. Of a token kept for reuse the sealed form goes too: it will never be handed out again.
 func (d *DB) revoke(tx *gorm.DB, by m2m.Actor, r *tokenRow) error {
 	err := tx.Table("tokens").Where("id = ?", r.ID).Updates(map[string]any{
-		"revoked_at": *r.RevokedAt, "revocation_reason": r.RevocationReason, "updated_at": r.UpdatedAt,
+		"revoked_at": r.RevokedAt.Int64, "revocation_reason": r.RevocationReason, "updated_at": r.UpdatedAt,
 		"reuse_key": nil, "sealed": nil, "key_version": nil,
 	}).Error
 	if err != nil {

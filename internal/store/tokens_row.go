@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,11 +17,11 @@ import (
 // tokenRow is a token as it is read. Hash, sealed form and reuse key never leave the database with it.
 type tokenRow struct {
 	ID, Format, MachineID, Scopes string
-	Claims, KeyID                 *string
+	Claims, KeyID                 sql.NullString
 	IssuedAt                      int64
-	ExpiresAt                     *int64
+	ExpiresAt                     sql.NullInt64
 	CreatedAt, UpdatedAt          int64
-	LastUsedAt, RevokedAt         *int64
+	LastUsedAt, RevokedAt         sql.NullInt64
 	RevocationReason              *string
 }
 
@@ -46,22 +47,20 @@ func (r *tokenRow) record(now int64) (m2m.Record, error) {
 	out := m2m.Record{
 		Grant: m2m.Grant{
 			ID: id, Machine: machine, Scopes: scopes,
-			IssuedAt: fromMillis(r.IssuedAt), ExpiresAt: fromNullMillis(r.ExpiresAt),
+			IssuedAt: fromMillis(r.IssuedAt), ExpiresAt: fromNull(r.ExpiresAt),
 		},
 		Format: format, CreatedAt: fromMillis(r.CreatedAt), UpdatedAt: fromMillis(r.UpdatedAt),
-		LastUsedAt: fromNullMillis(r.LastUsedAt), RevokedAt: fromNullMillis(r.RevokedAt),
-		RevocationReason: r.RevocationReason, Dead: r.ExpiresAt != nil && *r.ExpiresAt <= now,
+		LastUsedAt: fromNull(r.LastUsedAt), RevokedAt: fromNull(r.RevokedAt),
+		RevocationReason: r.RevocationReason, Dead: r.ExpiresAt.Valid && r.ExpiresAt.Int64 <= now,
 	}
-	if r.Claims != nil {
-		out.Claims = m2m.Claims(*r.Claims)
-		if !strings.HasPrefix(*r.Claims, "{") || !json.Valid(out.Claims) {
+	if r.Claims.Valid {
+		out.Claims = m2m.Claims(r.Claims.String)
+		if !strings.HasPrefix(r.Claims.String, "{") || !json.Valid(out.Claims) {
 			return m2m.Record{}, errUnreadable
 		}
 	}
-	if r.KeyID != nil {
-		out.KeyID = m2m.KeyID(*r.KeyID)
-	}
-	if (format == m2m.JWT) != m2m.IsKeyID(out.KeyID) || format == m2m.JWT && r.ExpiresAt == nil {
+	out.KeyID = m2m.KeyID(r.KeyID.String)
+	if (format == m2m.JWT) != m2m.IsKeyID(out.KeyID) || format == m2m.JWT && !r.ExpiresAt.Valid {
 		return m2m.Record{}, errUnreadable
 	}
 	return out, nil
@@ -69,10 +68,10 @@ func (r *tokenRow) record(now int64) (m2m.Record, error) {
 
 // touch moves last_used_at of a token that is being verified, once a minute at most, and tells whether it did.
 func (r *tokenRow) touch(now int64) bool {
-	if r.LastUsedAt != nil && *r.LastUsedAt > now-coarseMillis {
+	if r.LastUsedAt.Valid && r.LastUsedAt.Int64 > now-coarseMillis {
 		return false
 	}
-	r.LastUsedAt, r.UpdatedAt = &now, now
+	r.LastUsedAt, r.UpdatedAt = sql.NullInt64{Int64: now, Valid: true}, now
 	return true
 }
 
