@@ -6,6 +6,7 @@ package httpapi
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,10 +26,18 @@ func (l listener) Accept() (net.Conn, error) {
 	}
 	if end, ok := accepted.(socket); ok {
 		if fd, ok := descriptor(end); ok {
-			return &conn{Conn: accepted, socket: end, fd: fd}, nil
+			return &conn{Conn: accepted, socket: end, fd: fd, from: internetAddress(accepted.RemoteAddr())}, nil
 		}
 	}
 	return accepted, nil
+}
+
+// internetAddress is invalid for an end that has none.
+func internetAddress(end net.Addr) netip.Addr {
+	if tcp, ok := end.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
 }
 
 // socket is what a connection of the kernel's can do beyond net.Conn.
@@ -59,6 +68,7 @@ type conn struct {
 	net.Conn
 	socket socket
 	fd     int32
+	from   netip.Addr
 
 	unwatched atomic.Bool
 
@@ -147,11 +157,8 @@ func (c *conn) SetDeadline(t time.Time) error {
 // CloseWrite lets net/http end what it sends before it ends the connection.
 func (c *conn) CloseWrite() error { return c.socket.CloseWrite() }
 
-// Keys of contexts: the connection of a request, and the same for those that wait unwatched.
-type (
-	connKey      struct{}
-	unwatchedKey struct{}
-)
+// connKey is where the context of a request has its connection.
+type connKey struct{}
 
 // withConn lets handlers find the connection of a request.
 func withConn(ctx context.Context, c net.Conn) context.Context {
@@ -161,25 +168,57 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// unwatched keeps net/http from watching the connection of this request; watch is to be called when it has been handled. The context
-// that it gives is for a call that is grouped in batches: it does not end when the client hangs up, but Left tells.
-func (a *api) unwatched(x *exchange) (ctx context.Context, watch func()) {
-	c, ok := x.ctx().Value(connKey{}).(*conn)
-	if !ok || !askedAtOnce || !a.Grouped || x.c.Request.ContentLength <= 0 {
-		return x.ctx(), func() {}
+func connOf(ctx context.Context) *conn {
+	c, _ := ctx.Value(connKey{}).(*conn)
+	return c
+}
+
+// waiting is the context of a call that waits unwatched. It never ends.
+type waiting struct {
+	context.Context //nolint:containedctx // this is one
+	conn            *conn
+}
+
+type waitingKey struct{}
+
+func (*waiting) Deadline() (at time.Time, ok bool) { return time.Time{}, false }
+func (*waiting) Done() <-chan struct{}             { return nil }
+func (*waiting) Err() error                        { return nil }
+
+// Value satisfies context.Context.
+func (w *waiting) Value(key any) any {
+	if key == (waitingKey{}) {
+		return w
 	}
-	c.unwatched.Store(true)
-	return context.WithValue(context.WithoutCancel(x.ctx()), unwatchedKey{}, c), func() { c.unwatched.Store(false) }
+	return w.Context.Value(key)
+}
+
+// unwatched keeps net/http from watching the connection of this request, until watch is called. The context that it gives is for a call
+// that is grouped in batches: it does not end when the client hangs up, but Left tells.
+func (a *api) unwatched(x *exchange) context.Context {
+	if x.conn == nil || !askedAtOnce || !a.Grouped || x.c.Request.ContentLength <= 0 {
+		return x.ctx()
+	}
+	x.conn.unwatched.Store(true)
+	x.waits = waiting{Context: x.ctx(), conn: x.conn}
+	return &x.waits
+}
+
+// watch ends unwatched.
+func (x *exchange) watch() {
+	if x.waits.conn != nil {
+		x.waits.conn.unwatched.Store(false)
+	}
 }
 
 // Left tells, in their order, which of those who wait with these contexts have hung up, as far as their contexts do not tell. A connection is
 // open as long as its request is handled, unless the server is closed by force, when it no longer matters what is said.
-func Left(waiting []context.Context) []bool {
-	fds := make([]int32, len(waiting))
-	for i, ctx := range waiting {
+func Left(callers []context.Context) []bool {
+	fds := make([]int32, len(callers))
+	for i, ctx := range callers {
 		fds[i] = -1
-		if c, ok := ctx.Value(unwatchedKey{}).(*conn); ok {
-			fds[i] = c.fd
+		if w, ok := ctx.Value(waitingKey{}).(*waiting); ok {
+			fds[i] = w.conn.fd
 		}
 	}
 	return hungUp(fds)

@@ -21,6 +21,9 @@ import (
 // exchange is one request on its way through: what handlers need of it, and what they note for its one log line.
 type exchange struct {
 	c       *gin.Context
+	conn    *conn     // nil: none of Listener's
+	waits   waiting   // what unwatched gives
+	values  [3]string // of headers
 	area    area
 	trace   string
 	start   time.Time
@@ -45,9 +48,10 @@ const (
 func (a *api) begin(c *gin.Context) *exchange {
 	var id [16]byte
 	rand.Read(id[:]) // never fails: crypto/rand ends the process instead
-	x := &exchange{c: c, trace: hex.EncodeToString(id[:]), start: a.Now(), address: a.addressOf(c)}
+	x := &exchange{c: c, conn: connOf(c.Request.Context()), trace: hex.EncodeToString(id[:]), start: a.Now()}
+	x.address = a.addressOf(x)
 	h := c.Writer.Header() // its names are written as net/http writes them
-	h[traceHeader] = []string{x.trace}
+	h[traceHeader] = x.value(0, x.trace)
 	h["X-Content-Type-Options"] = a.noSniff
 	h["Cache-Control"] = a.noStore
 	return x
@@ -55,13 +59,23 @@ func (a *api) begin(c *gin.Context) *exchange {
 
 // addressOf is where the request came from: the connection's other end, unless that may speak for somebody else. It is invalid when it
 // is unknown.
-func (a *api) addressOf(c *gin.Context) netip.Addr {
-	if len(a.TrustedProxies) == 0 {
-		end, _ := netip.ParseAddrPort(c.Request.RemoteAddr)
+func (a *api) addressOf(x *exchange) netip.Addr {
+	switch {
+	case len(a.TrustedProxies) > 0:
+		addr, _ := netip.ParseAddr(x.c.ClientIP())
+		return addr.Unmap()
+	case x.conn != nil:
+		return x.conn.from
+	default:
+		end, _ := netip.ParseAddrPort(x.c.Request.RemoteAddr)
 		return end.Addr().Unmap()
 	}
-	addr, _ := netip.ParseAddr(c.ClientIP())
-	return addr.Unmap()
+}
+
+// value is that of a header, in memory that x has already.
+func (x *exchange) value(at int, v string) []string {
+	x.values[at] = v
+	return x.values[at : at+1 : at+1]
 }
 
 // ctx is the request's context; gin's own is not cancelled with its request.
@@ -82,8 +96,8 @@ func (x *exchange) send(status int, body []byte) {
 
 func (x *exchange) sendAs(status int, contentType string, body []byte) {
 	h := x.c.Writer.Header()
-	h["Content-Type"] = []string{contentType}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	h["Content-Type"] = x.value(1, contentType)
+	h["Content-Length"] = x.value(2, strconv.Itoa(len(body)))
 	x.c.Writer.WriteHeader(status)
 	_, _ = x.c.Writer.Write(body) // the client is gone: nobody is left to tell
 }

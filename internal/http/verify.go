@@ -23,8 +23,8 @@ func (a *api) verify(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	ctx, watch := a.unwatched(x)
-	defer watch()
+	ctx := a.unwatched(x)
+	defer x.watch()
 	buffer, _ := a.buffers.Get().(*bytes.Buffer)
 	defer a.giveBack(buffer)
 	buffer.Reset()

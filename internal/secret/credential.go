@@ -3,9 +3,10 @@ package secret
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"hash"
 	"hash/crc32"
 	"strings"
-	"unicode/utf8"
+	"sync"
 )
 
 // Prefix tells the kinds of credential apart at sight, for people, scanners and SDKs.
@@ -90,17 +91,28 @@ func isBase62(c byte) bool {
 type Hash [sha256.Size]byte
 
 // HashOf hashes a credential.
-func HashOf(t Text) Hash {
-	var buffer [64]byte // what we make has 41 characters; a longer one goes over the heap
-	if len(t) <= len(buffer) {
-		return sha256.Sum256(buffer[:copy(buffer[:], t)])
-	}
-	return sha256.Sum256([]byte(t))
+func HashOf(t Text) (out Hash) {
+	h, _ := hashers.Get().(*hasher)
+	h.Reset()
+	text := append(h.room[:0], t...) // what we make has 41 characters; a longer one goes over the heap
+	h.Write(text)                    // never fails (hash.Hash)
+	clear(text)
+	copy(out[:], h.Sum(h.room[:0]))
+	hashers.Put(h)
+	return out
 }
+
+// hasher is a hash that is used again. sha256.Sum256 goes over the heap three times where a profile tells the compiler to inline it in part.
+type hasher struct {
+	hash.Hash
+	room [64]byte
+}
+
+var hashers = sync.Pool{New: func() any { return &hasher{Hash: sha256.New()} }} //nolint:gochecknoglobals // memory, not state
 
 // Presentable tells whether s can be a credential at all: not empty, not over-long, visible ASCII (R11).
 func Presentable(s string, limit int) bool {
-	if s == "" || len(s) > limit || !utf8.ValidString(s) {
+	if s == "" || len(s) > limit {
 		return false
 	}
 	for i := range len(s) {
