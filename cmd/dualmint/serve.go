@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -51,7 +49,6 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 		return err
 	}
 	tellLoose(ctx, c.Config, logger)
-	leaveRoom(p.environ)
 	s, err := p.assemble(ctx, c, logger)
 	if err != nil {
 		return err
@@ -74,6 +71,7 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	g.Go(func() error { return s.ledger.Run(loops) })
 	g.Go(func() error { return s.tally.Run(loops) })
 	g.Go(func() error { return forgetExpired(loops, s.db, logger) })
+	g.Go(func() error { return giveRoom(loops, p.environ, aliveNow, debug.SetGCPercent) })
 	g.Go(func() error { return s.door.serve(server, httpapi.Listener(listener)) })
 	g.Go(func() error { return serveDebug(loops, c.DebugAddr, logger) })
 	g.Go(func() error {
@@ -94,15 +92,6 @@ func (p *program) runServer(ctx context.Context, demo bool) (err error) {
 	err = g.Wait()
 	logger.InfoContext(alive, "stopped")
 	return err
-}
-
-// leaveRoom lets garbage pile up to four times what is alive, instead of once: what is alive is a few megabytes whatever the number of
-// tokens, and collecting it twenty times a second would cost a tenth of the processors. GOGC says otherwise.
-func leaveRoom(environ []string) {
-	const percent = 400
-	if !slices.ContainsFunc(environ, func(e string) bool { return strings.HasPrefix(e, "GOGC=") }) {
-		debug.SetGCPercent(percent)
-	}
 }
 
 // demoOn shows the demo against the server of this process, with its log quiet meanwhile.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Costs one round trip and one commit a batch; allocates parallel arrays for the questions and, for each good one, its columns.
@@ -40,6 +41,9 @@ func (d *DB) checkPostgres(ctx context.Context, q inquiry, s stamp) ([]finding, 
 	return found, err
 }
 
+// byteas is a bytea[] argument. A plain slice of slices pgx would read by reflection.
+type byteas = pgtype.FlatArray[[]byte]
+
 // signed tells whether a JWT is among the questions.
 func (q inquiry) signed() bool {
 	return slices.ContainsFunc(q.questions, func(a question) bool { return a.token.ID != "" })
@@ -48,12 +52,12 @@ func (q inquiry) signed() bool {
 // postgresArgs lays the batch out in parallel arrays. The zero hash travels as NULL, which equals nothing: nobody and the zero token
 // are found nowhere (R4).
 func (q inquiry) postgresArgs() []any {
-	callers := make([][]byte, len(q.callers))
+	callers := make(byteas, len(q.callers))
 	for i := range q.callers {
 		callers[i] = bytesOrNil(&q.callers[i])
 	}
 	n := len(q.questions)
-	by, times, hashes := make([]int32, n), make([]int32, n), make([][]byte, n)
+	by, times, hashes := make([]int32, n), make([]int32, n), make(byteas, n)
 	for i := range q.questions {
 		a := &q.questions[i]
 		by[i], times[i], hashes[i] = int32(a.caller)+1, int32(a.times), bytesOrNil(&a.token.Hash) //nolint:gosec // G115: a batch is far smaller

@@ -127,10 +127,10 @@ func readOutcomes(results pgx.BatchResults, locks int, out []outcome) error {
 // recordArgs lays the tokens out in parallel arrays; the empty string and zero stand for NULL where a column may be null.
 func recordArgs(items []tokens.NewRecord) []any {
 	n := len(items)
-	ids, hashes, formats, machines := make([]string, n), make([][]byte, n), make([]string, n), make([]string, n)
+	ids, hashes, formats, machines := make([]string, n), make(byteas, n), make([]string, n), make([]string, n)
 	scopes, claims, kids := make([]string, n), make([]string, n), make([]string, n)
 	issued, expires, created := make([]int64, n), make([]int64, n), make([]int64, n)
-	reuse, sealed, versions := make([][]byte, n), make([][]byte, n), make([]string, n)
+	reuse, sealed, versions := make(byteas, n), make(byteas, n), make([]string, n)
 	for i := range items {
 		t := &items[i]
 		ids[i], hashes[i], formats[i], machines[i] = string(t.Grant.ID), bytesOrNil(&t.Hash), string(t.Format), string(t.Grant.Machine)
