@@ -56,35 +56,43 @@ func NewTokenID() TokenID {
 	return TokenID(tokenPrefix + hex.EncodeToString(b[:]))
 }
 
-// These are loops over bytes, not strings.IndexFunc: every verification goes through them for each id of its answer.
+// Every verification goes through these for each id of its answer, and what comes next is anybody's guess: so they look up and do not branch.
 
-func isBase62(s string) bool {
+func isBase62(s string) bool { return all(s, base62) }
+
+func isHex(s string) bool { return all(s, hexDigit) }
+
+func isBase64URL(s string) bool { return all(s, base64URL) }
+
+// all tells whether every character of s is in a set.
+func all(s string, set class) bool {
+	common := set
 	for i := range len(s) {
-		if !base62(s[i]) {
-			return false
+		common &= classes[s[i]]
+	}
+	return common == set
+}
+
+// class is a set of characters, as a bit.
+type class uint8
+
+const (
+	base62 class = 1 << iota
+	base64URL
+	hexDigit
+)
+
+// classes are the sets that each character is in.
+var classes = func() (out [256]class) { //nolint:gochecknoglobals // a constant
+	for c := range out {
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f':
+			out[c] = base62 | base64URL | hexDigit
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z':
+			out[c] = base62 | base64URL
+		case c == '-', c == '_':
+			out[c] = base64URL
 		}
 	}
-	return true
-}
-
-func isHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-func isBase64URL(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !base62(c) && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return true
-}
-
-func base62(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
-}
+	return out
+}()

@@ -69,8 +69,7 @@ type unread struct {
 
 // read makes a record of the row of a good token, unless it says something that was never written by us: that is a refusal, and costs nothing.
 func (f *finding) read(row *tokenRow, now int64, into *m2m.Record) (good bool) {
-	var err error
-	if *into, err = row.record(now); err != nil {
+	if err := row.write(into, now); err != nil {
 		f.unread = &unread{id: row.ID, machine: row.MachineID, format: row.Format, now: now}
 		return false
 	}
@@ -81,24 +80,55 @@ func (f *finding) read(row *tokenRow, now int64, into *m2m.Record) (good bool) {
 // folding is where fold looks up what it has seen. It is kept for the next batch, empty.
 type folding struct {
 	callers map[secret.Hash]int
-	seen    map[asked]int
+	opaque  map[opaqueAsked]int
+	signed  map[signedAsked]int
 }
 
-type asked struct {
-	caller int
-	token  m2m.Presented
+// What a question is known by. Two kinds, because a key with strings in it costs several times as much to find as one without.
+type (
+	opaqueAsked struct {
+		caller int
+		hash   secret.Hash
+	}
+	signedAsked struct {
+		caller  int
+		id, key string
+	}
+)
+
+// at gives where the question is kept.
+func (f *folding) at(caller int, t m2m.Presented) (at int, ok bool) {
+	if t.ID == "" {
+		at, ok = f.opaque[opaqueAsked{caller, t.Hash}]
+		return at, ok
+	}
+	at, ok = f.signed[signedAsked{caller, string(t.ID), string(t.KeyID)}]
+	return at, ok
+}
+
+func (f *folding) keep(caller int, t m2m.Presented, at int) {
+	if t.ID == "" {
+		f.opaque[opaqueAsked{caller, t.Hash}] = at
+		return
+	}
+	f.signed[signedAsked{caller, string(t.ID), string(t.KeyID)}] = at
+}
+
+func (f *folding) forget() {
+	clear(f.callers)
+	clear(f.opaque)
+	clear(f.signed)
 }
 
 var foldings = sync.Pool{New: func() any { //nolint:gochecknoglobals // memory, not state
-	return &folding{callers: map[secret.Hash]int{}, seen: map[asked]int{}}
+	return &folding{callers: map[secret.Hash]int{}, opaque: map[opaqueAsked]int{}, signed: map[signedAsked]int{}}
 }}
 
 func fold(checks []tokens.Check) inquiry {
 	q := inquiry{questions: make([]question, 0, len(checks)), of: make([]int, len(checks))}
 	f, _ := foldings.Get().(*folding)
 	defer foldings.Put(f)
-	defer clear(f.callers)
-	defer clear(f.seen)
+	defer f.forget()
 	for i, c := range checks {
 		n, ok := f.callers[c.Caller]
 		if !ok {
@@ -106,12 +136,12 @@ func fold(checks []tokens.Check) inquiry {
 			f.callers[c.Caller] = n
 			q.callers = append(q.callers, c.Caller)
 		}
-		a := asked{caller: n, token: askable(c.Token)}
-		at, ok := f.seen[a]
+		token := askable(c.Token)
+		at, ok := f.at(n, token)
 		if !ok {
 			at = len(q.questions)
-			f.seen[a] = at
-			q.questions = append(q.questions, question{caller: n, token: a.token})
+			f.keep(n, token, at)
+			q.questions = append(q.questions, question{caller: n, token: token})
 		}
 		q.questions[at].times++
 		q.of[i] = at

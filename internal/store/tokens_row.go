@@ -36,15 +36,23 @@ var errUnreadable = errors.New("unreadable token row")
 
 // record turns the row into words of the domain, at the time now of the database's clock. errUnreadable: something in it is not what this
 // service writes.
-func (r *tokenRow) record(now int64) (m2m.Record, error) {
+func (r *tokenRow) record(now int64) (out m2m.Record, err error) {
+	if err := r.write(&out, now); err != nil {
+		return m2m.Record{}, err
+	}
+	return out, nil
+}
+
+// write is record into memory that is there already. After an error that memory says nothing.
+func (r *tokenRow) write(out *m2m.Record, now int64) error {
 	id, okID := m2m.ParseTokenID(r.ID)
 	machine, okMachine := m2m.ParseMachineID(r.MachineID)
 	format, okFormat := m2m.ParseFormat(r.Format)
 	scopes, okScopes := m2m.ParseScopes(r.Scopes)
 	if !okID || !okMachine || !okFormat || !okScopes {
-		return m2m.Record{}, errUnreadable
+		return errUnreadable
 	}
-	out := m2m.Record{
+	*out = m2m.Record{
 		Grant: m2m.Grant{
 			ID: id, Machine: machine, Scopes: scopes,
 			IssuedAt: fromMillis(r.IssuedAt), ExpiresAt: fromNull(r.ExpiresAt),
@@ -56,14 +64,14 @@ func (r *tokenRow) record(now int64) (m2m.Record, error) {
 	if r.Claims.Valid {
 		out.Claims = m2m.Claims(r.Claims.String)
 		if !strings.HasPrefix(r.Claims.String, "{") || !json.Valid(out.Claims) {
-			return m2m.Record{}, errUnreadable
+			return errUnreadable
 		}
 	}
 	out.KeyID = m2m.KeyID(r.KeyID.String)
 	if (format == m2m.JWT) != m2m.IsKeyID(out.KeyID) || format == m2m.JWT && !r.ExpiresAt.Valid {
-		return m2m.Record{}, errUnreadable
+		return errUnreadable
 	}
-	return out, nil
+	return nil
 }
 
 // touch moves last_used_at of a token that is being verified, once a minute at most, and tells whether it did.

@@ -30,12 +30,12 @@ type GroupOptions struct {
 }
 
 const (
-	maxBatch      = 256                    // what one transaction takes; verify_batch is never larger
+	maxBatch      = 512                    // what one transaction takes; a call of verify_batch asks 256 at most
 	maxWait       = 700 * time.Millisecond // leaves room for what a slow batch takes longer than the one before it, within a second
 	batchDeadline = 5 * time.Second
 	crowd         = 32                    // a transaction of one costs about as much as twenty more questions in another (docs/performance.md)
 	quickBatch    = 20 * time.Millisecond // where commits are slow, two at a time are better than few
-	crowdOfChecks = 96                    // they are cheaper, and a call of a hundred does not wait
+	crowdOfChecks = 128                   // they are cheaper
 )
 
 // NewGrouped groups the calls of store. They wait until Run runs.
