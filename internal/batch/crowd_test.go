@@ -2,6 +2,7 @@ package batch
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -123,5 +124,28 @@ func TestThoseWhoAreReadyGoTogether(t *testing.T) {
 		} else {
 			t.Logf("%d workers: %d of %d", workers, together, rounds)
 		}
+	}
+}
+
+func TestBatchesAreTwiceAsLargeWhereTheyAreQuick(t *testing.T) {
+	for takes, want := range map[time.Duration][]int{10 * time.Millisecond: {1, 8, 12}, 30 * time.Millisecond: {1, 8, 8, 4}} {
+		o := options()
+		o.Quick, o.MaxShare = 20*time.Millisecond, 64
+		r := &recorder{takes: takes}
+		run(t, r.ask, o, func(b bubble) {
+			var asked sync.WaitGroup
+			for n := range 21 {
+				asked.Go(func() {
+					if _, err := b.Do(b.Context(), "a", []int{n}); err != nil {
+						b.Error(err)
+					}
+				})
+				synctest.Wait()
+			}
+			asked.Wait()
+			if got := r.sizes(); !slices.Equal(got, want) {
+				b.Errorf("each takes %v: batches of %v, want %v", takes, got, want)
+			}
+		})
 	}
 }

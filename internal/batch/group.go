@@ -21,7 +21,7 @@ var (
 // Options bound a Group. All are required but Crowd, Quick with it, and Left.
 type Options struct {
 	Workers  int           // batches under way at a time
-	MaxBatch int           // questions in one batch, unless one call alone has more
+	MaxBatch int           // questions in one batch, unless one call alone has more; see limit
 	MaxQueue int           // questions waiting, of all keys
 	MaxShare int           // questions waiting, of one key
 	MaxWait  time.Duration // how long a question waits before it is told to come back later, the time of a batch included (patience)
@@ -54,6 +54,7 @@ type Group[K comparable, Q, A any] struct {
 	wake      sync.Cond  // signalled when a batch is due, and at the end
 	queue     queue[K, Q, A]
 	took      time.Duration // by the last batch
+	held      int           // questions in it
 	busy      int           // workers with a batch under way
 	gathering bool          // a worker lets others ask before it seals
 	sealed    time.Time     // when the last of these began
@@ -159,10 +160,11 @@ func (g *Group[K, Q, A]) work() {
 		if len(items) > 0 {
 			began := g.now()
 			if items = g.dropLeft(items); len(items) > 0 {
+				n := questionsOf(items)
 				g.answerAll(items)
-				g.rest(g.now().Sub(began))
+				g.rest(g.now().Sub(began), n)
 			} else {
-				g.rest(0)
+				g.rest(0, 0)
 			}
 		}
 		if !open {
@@ -181,7 +183,7 @@ func (g *Group[K, Q, A]) seal() (items, late []*item[Q, A], open bool) {
 		}
 		g.wake.Wait()
 	}
-	items, late = g.queue.take(g.options.MaxBatch, g.now().Add(-g.patience()))
+	items, late = g.queue.take(g.limit(), g.now().Add(-g.patience()))
 	if len(items) > 0 {
 		g.busy++
 		g.sealed = g.now()
@@ -209,14 +211,23 @@ func (g *Group[K, Q, A]) gather() bool {
 	return g.due()
 }
 
-// rest ends a batch that took so long; one that was never run tells nothing of how long they take.
-func (g *Group[K, Q, A]) rest(took time.Duration) {
+// rest ends a batch of n questions that took so long; one that was never run tells nothing of how long they take.
+func (g *Group[K, Q, A]) rest(took time.Duration, n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.busy--
 	if took > 0 {
-		g.took = took
+		g.took, g.held = took, n
 	}
+}
+
+// limit is how many questions the next batch takes: MaxBatch, and twice that after one that was quick and not small, which tells that so
+// many are quick, too. g.mu is held.
+func (g *Group[K, Q, A]) limit() int {
+	if g.took <= g.options.Quick && g.held >= g.options.MaxBatch/4 {
+		return 2 * g.options.MaxBatch
+	}
+	return g.options.MaxBatch
 }
 
 // due tells whether a batch is to begin now. g.mu is held.

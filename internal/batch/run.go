@@ -13,11 +13,7 @@ import (
 func (g *Group[K, Q, A]) answerAll(items []*item[Q, A]) {
 	questions := items[0].questions
 	if len(items) > 1 {
-		n := 0
-		for _, i := range items {
-			n += len(i.questions)
-		}
-		questions = make([]Q, 0, n)
+		questions = make([]Q, 0, questionsOf(items))
 		for _, i := range items {
 			questions = append(questions, i.questions...)
 		}
@@ -38,6 +34,13 @@ func (g *Group[K, Q, A]) answerAll(items []*item[Q, A]) {
 		i.answer <- answer[A]{answers: answers[:n:n]}
 		answers = answers[n:]
 	}
+}
+
+func questionsOf[Q, A any](items []*item[Q, A]) (n int) {
+	for _, i := range items {
+		n += len(i.questions)
+	}
+	return n
 }
 
 // dropLeft leaves out the calls of a sealed batch whose callers left without ending their contexts.

@@ -30,7 +30,7 @@ type GroupOptions struct {
 }
 
 const (
-	maxBatch      = 512                    // what one transaction takes; a call of verify_batch asks 256 at most
+	maxBatch      = 256                    // what one transaction takes, twice that where they are quick; verify_batch is never larger
 	maxWait       = 700 * time.Millisecond // leaves room for what a slow batch takes longer than the one before it, within a second
 	batchDeadline = 5 * time.Second
 	crowd         = 32                    // a transaction of one costs about as much as twenty more questions in another (docs/performance.md)
