@@ -26,8 +26,9 @@ func giveRoom(ctx context.Context, environ []string, alive func() uint64, set fu
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
 	for last := 0; ; {
-		// To set it stops the program for a moment, so it is left alone while it is about right.
-		if percent := percentFor(alive()); percent > last+last/4 || percent < last-last/4 {
+		// To set it stops the program for a moment, so between the bounds it is left alone while it is about right.
+		percent := percentFor(alive())
+		if atBound := percent == leastPercent || percent == mostPercent; percent != last && (atBound || max(percent, last) > min(percent, last)*5/4) {
 			set(percent)
 			last = percent
 		}

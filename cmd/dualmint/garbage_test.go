@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,19 +21,20 @@ func TestGarbageGetsRoomByItsAmount(t *testing.T) {
 func TestTheCollectorIsToldWhenMoreOrLessIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []int
-		alive := uint64(8 << 20)
+		var alive atomic.Uint64
+		alive.Store(8 << 20)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() {
-			ended <- giveRoom(ctx, nil, func() uint64 { return alive }, func(percent int) int { told = append(told, percent); return 0 })
+			ended <- giveRoom(ctx, nil, alive.Load, func(percent int) int { told = append(told, percent); return 0 })
 		}()
-		for _, mb := range []uint64{9, 12, 48, 52, 8} {
+		for _, mb := range []uint64{9, 12, 48, 52, 80, 200, 8} {
 			time.Sleep(lookAgain + time.Millisecond)
-			alive = mb << 20
+			alive.Store(mb << 20)
 		}
 		time.Sleep(lookAgain)
 		stop()
-		if err := <-ended; err != nil || !slices.Equal(told, []int{800, 200, 800}) {
+		if err := <-ended; err != nil || !slices.Equal(told, []int{800, 200, 120, 100, 800}) {
 			t.Errorf("told %v, %v", told, err)
 		}
 	})

@@ -131,6 +131,31 @@ func TestCallersWhoLeftAreNotAskedFor(t *testing.T) {
 }
 
 // Callers who leave without a word are looked for once, when their batch has been sealed.
+// What a call is kept in is used again. A caller that leaves when its batch is under way leaves it to the batch: nobody else gets its answer.
+func TestNobodyGetsTheAnswerOfOneWhoLeft(t *testing.T) {
+	r := &recorder{takes: 10 * time.Millisecond}
+	o := options()
+	o.Workers, o.MaxShare = 2, 64
+	run(t, r.ask, o, func(b bubble) {
+		var asked sync.WaitGroup
+		for round := range 50 {
+			for n := range 6 {
+				question := 10*round + n
+				asked.Go(func() {
+					ctx, leave := context.WithTimeout(b.Context(), time.Duration(1+3*n)*time.Millisecond)
+					defer leave()
+					got, err := b.Do(ctx, "a", []int{question})
+					if err == nil && (len(got) != 1 || got[0] != question) || err != nil && !errors.Is(err, context.DeadlineExceeded) {
+						b.Errorf("question %d: %v, %v", question, got, err)
+					}
+				})
+			}
+			time.Sleep(4 * time.Millisecond)
+		}
+		asked.Wait()
+	})
+}
+
 func TestCallersWhoLeftWithoutAWordAreNotAskedFor(t *testing.T) {
 	type caller struct{}
 	o := options()

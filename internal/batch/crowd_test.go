@@ -127,14 +127,15 @@ func TestThoseWhoAreReadyGoTogether(t *testing.T) {
 	}
 }
 
-func TestBatchesAreTwiceAsLargeWhereTheyAreQuick(t *testing.T) {
-	for takes, want := range map[time.Duration][]int{10 * time.Millisecond: {1, 8, 12}, 30 * time.Millisecond: {1, 8, 8, 4}} {
+// At the pace of a batch of one that takes 1 ms, 16 are not done within 10 ms; at that of 8 they are, and where each takes 6 ms never.
+func TestBatchesAreLargerWhereTheyAreQuick(t *testing.T) {
+	for takes, want := range map[time.Duration][]int{time.Millisecond: {1, 8, 16, 12}, 6 * time.Millisecond: {1, 8, 8, 8, 8, 4}} {
 		o := options()
-		o.Quick, o.MaxShare = 20*time.Millisecond, 64
+		o.Quick, o.MaxQuick, o.MaxShare = 10*time.Millisecond, 16, 64
 		r := &recorder{takes: takes}
 		run(t, r.ask, o, func(b bubble) {
 			var asked sync.WaitGroup
-			for n := range 21 {
+			for n := range 37 {
 				asked.Go(func() {
 					if _, err := b.Do(b.Context(), "a", []int{n}); err != nil {
 						b.Error(err)
@@ -148,4 +149,33 @@ func TestBatchesAreTwiceAsLargeWhereTheyAreQuick(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A small batch tells nothing of how quick a large one is.
+func TestALargeBatchIsNotHopedFor(t *testing.T) {
+	o := options()
+	o.Quick, o.MaxQuick, o.MaxShare = 10*time.Millisecond, 16, 64
+	r := &recorder{takes: time.Millisecond}
+	run(t, r.ask, o, func(b bubble) {
+		var asked sync.WaitGroup
+		ask := func(n int) {
+			for range n {
+				asked.Go(func() {
+					if _, err := b.Do(b.Context(), "a", []int{1}); err != nil {
+						b.Error(err)
+					}
+				})
+			}
+			synctest.Wait()
+		}
+		ask(1)
+		ask(8)
+		asked.Wait()
+		ask(1) // after a quick one of eight
+		ask(20)
+		asked.Wait()
+		if got, want := r.sizes(), []int{1, 8, 1, 8, 12}; !slices.Equal(got, want) {
+			b.Errorf("batches of %v, want %v", got, want)
+		}
+	})
 }

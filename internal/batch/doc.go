@@ -5,5 +5,5 @@
 // question; a lone caller waits for nobody; the queue is bounded and no key can fill it alone; every item is answered exactly once.
 // Start reading at group.go.
 //
-// Hot: a call costs one item, one place in a queue, and one wake-up.
+// Hot: a call costs one place in a queue, and one wake-up.
 package batch

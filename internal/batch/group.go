@@ -18,10 +18,11 @@ var (
 	ErrClosed = errors.New("closed for new questions")
 )
 
-// Options bound a Group. All are required but Crowd, Quick with it, and Left.
+// Options bound a Group. All are required but MaxQuick, Crowd, Quick with these two, and Left.
 type Options struct {
 	Workers  int           // batches under way at a time
-	MaxBatch int           // questions in one batch, unless one call alone has more; see limit
+	MaxBatch int           // questions in one batch, unless one call alone has more
+	MaxQuick int           // the same, where at the pace of the last batch so many are done within Quick; 0: MaxBatch
 	MaxQueue int           // questions waiting, of all keys
 	MaxShare int           // questions waiting, of one key
 	MaxWait  time.Duration // how long a question waits before it is told to come back later, the time of a batch included (patience)
@@ -83,6 +84,7 @@ func (g *Group[K, Q, A]) Do(ctx context.Context, key K, questions []Q) ([]A, err
 	i, _ := g.items.Get().(*item[Q, A])
 	i.ctx, i.questions, i.since = ctx, questions, g.now()
 	if err := g.enqueue(key, i); err != nil {
+		g.giveBack(i)
 		return nil, err
 	}
 	var a answer[A]
@@ -95,9 +97,13 @@ func (g *Group[K, Q, A]) Do(ctx context.Context, key K, questions []Q) ([]A, err
 			return nil, fmt.Errorf("wait for a batch: %w", ctx.Err()) // the item is still the batch's
 		}
 	}
-	i.ctx, i.questions = nil, nil
-	g.items.Put(i) // answered once, and never looked at after that
+	g.giveBack(i) // answered once, and never looked at after that
 	return a.answers, a.err
+}
+
+func (g *Group[K, Q, A]) giveBack(i *item[Q, A]) {
+	i.ctx, i.questions = nil, nil
+	g.items.Put(i)
 }
 
 // Run works until ctx ends. Then it refuses new calls, lets those that wait be answered, and returns when the last batch has ended.
@@ -216,16 +222,15 @@ func (g *Group[K, Q, A]) rest(took time.Duration, n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.busy--
-	if took > 0 {
+	if n > 0 {
 		g.took, g.held = took, n
 	}
 }
 
-// limit is how many questions the next batch takes: MaxBatch, and twice that after one that was quick and not small, which tells that so
-// many are quick, too. g.mu is held.
+// limit is how many questions the next batch takes. g.mu is held.
 func (g *Group[K, Q, A]) limit() int {
-	if g.took <= g.options.Quick && g.held >= g.options.MaxBatch/4 {
-		return 2 * g.options.MaxBatch
+	if g.held > 0 && g.took*time.Duration(g.options.MaxQuick) <= g.options.Quick*time.Duration(g.held) {
+		return max(g.options.MaxBatch, g.options.MaxQuick)
 	}
 	return g.options.MaxBatch
 }

@@ -185,7 +185,7 @@ func (*waiting) Deadline() (at time.Time, ok bool) { return time.Time{}, false }
 func (*waiting) Done() <-chan struct{}             { return nil }
 func (*waiting) Err() error                        { return nil }
 
-// Value satisfies context.Context.
+// Value satisfies context.Context. (context.Cause may tell what became of the request all the same.)
 func (w *waiting) Value(key any) any {
 	if key == (waitingKey{}) {
 		return w

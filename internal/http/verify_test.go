@@ -129,7 +129,7 @@ func TestVerifyBatchTakesFrom1To256Strings(t *testing.T) {
 	}
 }
 
-// The hot path builds nothing per request that could be built once. The number is what gin, net/http's header and one JSON parse
+// The hot path builds nothing per request that could be built once. The number is what gin, net/http's header
 // need; raise it only with a reason.
 func TestVerifyAllocatesLittle(t *testing.T) {
 	w := newWorld(t, func(d *Deps) { d.Logger = slog.New(slog.DiscardHandler) })

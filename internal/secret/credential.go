@@ -100,10 +100,10 @@ type Hash [sha256.Size]byte
 func HashOf(t Text) (out Hash) {
 	h, _ := hashers.Get().(*hasher)
 	h.Reset()
-	text := append(h.room[:0], t...) // what we make has 41 characters; a longer one goes over the heap
-	h.Write(text)                    // never fails (hash.Hash)
-	clear(text)
+	h.Write(append(h.room[:0], t...)) // never fails (hash.Hash); what we make has 41 characters, a longer one goes over the heap
 	copy(out[:], h.Sum(h.room[:0]))
+	h.Write(nothing[:]) // over what it still holds of the credential
+	h.room = nothing
 	hashers.Put(h)
 	return out
 }
@@ -111,8 +111,11 @@ func HashOf(t Text) (out Hash) {
 // hasher is a hash that is used again. sha256.Sum256 goes over the heap three times where a profile tells the compiler to inline it in part.
 type hasher struct {
 	hash.Hash
-	room [64]byte
+	room [sha256.BlockSize]byte
 }
+
+// nothing is a block of SHA-256.
+var nothing [sha256.BlockSize]byte //nolint:gochecknoglobals // a constant
 
 var hashers = sync.Pool{New: func() any { return &hasher{Hash: sha256.New()} }} //nolint:gochecknoglobals // memory, not state
 

@@ -1,10 +1,12 @@
 package secret
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -132,6 +134,23 @@ func TestMasterKeyListFaultsAreNamed(t *testing.T) {
 }
 
 // R11: empty, NUL-bearing, non-UTF-8 and over-long values are refused before any query.
+func TestHashOfIsSHA256(t *testing.T) {
+	var all sync.WaitGroup
+	for worker := range 4 {
+		all.Go(func() {
+			for round := range 200 {
+				for _, n := range []int{0, 1, 41, 55, 56, 63, 64, 65, 128, 8192} {
+					text := strings.Repeat(string(rune('a'+(worker+round)%26)), n)
+					if got, want := HashOf(Text(text)), Hash(sha256.Sum256([]byte(text))); got != want {
+						t.Errorf("%d characters: %x, want %x", n, got, want)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
 func TestPresentable(t *testing.T) {
 	for _, s := range []string{"", "a\x00", "\xff", "é", " a", "a b", "a\n", strings.Repeat("a", 11)} {
 		if Presentable(s, 10) {

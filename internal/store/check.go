@@ -10,7 +10,7 @@ import (
 )
 
 // The hot path. Costs one round trip and one commit for any number of checks on PostgreSQL, three to six prepared statements and one
-// commit on SQLite; allocates a few slices per call and one record per good check.
+// commit on SQLite; allocates a few slices per call, and per good check what its record holds.
 
 // CheckTokens satisfies tokens.HotStore. Any error means "cannot tell", for all the checks: nothing of them may be taken as good or bad.
 func (d *DB) CheckTokens(ctx context.Context, checks []tokens.Check) ([]tokens.Verdict, error) {

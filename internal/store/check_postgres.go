@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Costs one round trip and one commit a batch; allocates parallel arrays for the questions and, for each good one, its columns.
+// Costs one round trip and one commit a batch; allocates parallel arrays for the questions.
 
 // checkPostgres sends the batch as one statement.
 func (d *DB) checkPostgres(ctx context.Context, q inquiry, s stamp) ([]finding, error) {

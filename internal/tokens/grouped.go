@@ -30,7 +30,8 @@ type GroupOptions struct {
 }
 
 const (
-	maxBatch      = 256                    // what one transaction takes, twice that where they are quick; verify_batch is never larger
+	maxBatch      = 256                    // what one transaction takes; verify_batch is never larger
+	maxQuickBatch = 512                    // the same, of checks, where so many are quick
 	maxWait       = 700 * time.Millisecond // leaves room for what a slow batch takes longer than the one before it, within a second
 	batchDeadline = 5 * time.Second
 	crowd         = 32                    // a transaction of one costs about as much as twenty more questions in another (docs/performance.md)
@@ -45,7 +46,7 @@ func NewGrouped(store HotStore, o GroupOptions, now func() time.Time) *Grouped {
 		MaxWait: maxWait, Deadline: batchDeadline, Crowd: crowd, Quick: quickBatch, Alone: nothingDone,
 	}
 	checking := options
-	checking.Crowd, checking.Left = crowdOfChecks, o.Left
+	checking.MaxQuick, checking.Crowd, checking.Left = maxQuickBatch, crowdOfChecks, o.Left
 	reading := options
 	reading.Alone = func(err error) bool { return !errors.Is(err, m2m.ErrUnavailable) } // who has only read has done nothing
 	return &Grouped{

@@ -35,6 +35,7 @@ func (a *arena) contestants() []contestant {
 		server(fmt.Sprintf("verify single, %d", conns), single, conns, 1, "200", verify)
 	}
 	server("verify every token once, 64", grouped, 64, 1, "200", wide)
+	server("verify_batch of 100, 8", grouped, 8, 100, "200", a.postgres.batches(o.busy, 100))
 	server("verify_batch of 100, 16", grouped, 16, 100, "200", a.postgres.batches(o.busy, 100))
 	add("verify in process, 256", func(ctx context.Context) (result, error) {
 		return a.accounted("", func() (result, error) { return a.inside.verify(ctx, a.postgres, 256, o.busy, o.warm, o.span) })
