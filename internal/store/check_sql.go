@@ -17,25 +17,34 @@ package store
 // (no row of mine, hence no row of usage). Nothing here waits for a lock of another replica: the rows of writers and usage belong to
 // this writer, and those of tokens are skipped when locked, so replicas cannot deadlock. last_used_at moves at most once a minute: the
 // condition stands again inside the lock, where it sees what another replica has just committed.
-const checkPostgresSQL = checkHeadSQL + askedSQL + `, unnest($9::text[]), unnest($10::text[])) AS q (caller, hash, times, n, id, kid)` +
-	foundSQL + opaqueSQL + `
-            UNION ALL` + signedSQL + checkTailSQL
+const checkPostgresSQL = checkCallersSQL + hotColumns + signedColumns + checkAskedSQL + `, unnest($9::text[]), unnest($10::text[])) AS q (caller, hash, times, n, id, kid)` +
+	checkFoundSQL + hotColumns + signedColumns + byHashSQL + `
+            UNION ALL
+            (SELECT ` + hotColumns + signedColumns + byIDSQL +
+	checkJudgedSQL + `format` + checkPairedSQL + `, format` + checkBilledSQL + `NULL, NULL, ` + checkAnsweredSQL + hotColumns + signedColumns + ` FROM found t`
 
-const checkOpaqueSQL = checkHeadSQL + askedSQL + `) AS q (caller, hash, times, n)` + foundSQL + opaqueSQL + checkTailSQL
+const checkOpaqueSQL = checkCallersSQL + hotColumns + checkAskedSQL + `) AS q (caller, hash, times, n)` +
+	checkFoundSQL + hotColumns + byHashSQL +
+	checkJudgedSQL + `'opaque'::text AS format` + checkPairedSQL + checkBilledSQL + checkAnsweredSQL + hotColumns + ` FROM found t`
 
-// opaqueSQL finds the token of a question by its hash, signedSQL by its id and the key that signed it. The fence keeps what a token is judged by
-// from making an index of the living ones a way to it.
+// hotColumns are the columns of a token that a verdict needs, and signedColumns those that of an opaque one are known; the sealed form of a
+// reusable token is not among them.
 const (
-	opaqueSQL = `
-            (SELECT ` + hotColumns + `, t.revoked_at FROM tokens t
+	hotColumns    = `t.id, t.machine_id, t.scopes, t.claims, t.issued_at, t.expires_at, t.created_at, t.updated_at, t.last_used_at`
+	signedColumns = `, t.format, t.key_id`
+)
+
+// byHashSQL and byIDSQL find the token of a question: by its hash, or by its id and the key that signed it. The fence keeps what a token is
+// judged by from making an index of the living ones a way to it.
+const (
+	byHashSQL = `, t.revoked_at FROM tokens t
             WHERE t.hash = q.hash OFFSET 0)`
-	signedSQL = `
-            (SELECT ` + hotColumns + `, t.revoked_at FROM tokens t
+	byIDSQL = `, t.revoked_at FROM tokens t
             WHERE t.id = q.id AND t.key_id = q.kid AND EXISTS (
                 SELECT 1 FROM signing_keys k WHERE k.kid = t.key_id AND k.state IN ('active', 'retiring') OFFSET 0) OFFSET 0)`
 )
 
-const checkHeadSQL = `
+const checkCallersSQL = `
 WITH clock AS MATERIALIZED (
     SELECT ` + postgresNow + ` AS now
 ), caller AS MATERIALIZED (
@@ -52,29 +61,34 @@ WITH clock AS MATERIALIZED (
         LIMIT 1
     ) s ON true
 ), found AS MATERIALIZED (
-    SELECT q.n, q.times, coalesce(c.machine_id, '') AS receiver, clock.now, t.*
-    FROM ROWS FROM (`
+    SELECT q.n, q.times, coalesce(c.machine_id, '') AS receiver, `
 
-// askedSQL are the columns of the questions that every batch has.
-const askedSQL = `unnest($2::int[]), unnest($3::bytea[]), unnest($4::int[]), generate_series(1::bigint, cardinality($2::int[]))`
+const checkAskedSQL = `
+    FROM ROWS FROM (unnest($2::int[]), unnest($3::bytea[]), unnest($4::int[]), generate_series(1::bigint, cardinality($2::int[]))`
 
-const foundSQL = `
+const checkFoundSQL = `
     CROSS JOIN clock
     JOIN caller c ON c.n = q.caller AND (c.operator OR c.machine_id IS NOT NULL)
     LEFT JOIN LATERAL (
-        SELECT t.* FROM (`
+        SELECT t.* FROM (
+            (SELECT `
 
-const checkTailSQL = `
+const checkJudgedSQL = `
         ) t
         WHERE t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > clock.now)
           AND (c.operator OR strpos(t.scopes, c.machine_id) > 0)
     ) t ON true
 ), pair AS MATERIALIZED (
-    SELECT p.* FROM (
-        SELECT max(now) AS now, receiver, machine_id, format, array_agg(n) AS good, sum(times) AS times,
-               array_agg(id) FILTER (WHERE last_used_at IS NULL OR last_used_at <= now - 60000) AS due
-        FROM found WHERE id IS NOT NULL GROUP BY receiver, machine_id, format
-    ) p
+    SELECT p.*, clock.now FROM (
+        SELECT array_agg(n) AS good, sum(times) AS times,
+               array_agg(id) FILTER (WHERE last_used_at IS NULL OR last_used_at <= (SELECT now FROM clock) - 60000) AS due,
+               receiver, machine_id, `
+
+const checkPairedSQL = `
+        FROM found WHERE id IS NOT NULL GROUP BY receiver, machine_id`
+
+const checkBilledSQL = `
+    ) p CROSS JOIN clock
     WHERE EXISTS (SELECT 1 FROM machines m WHERE m.id = p.machine_id AND m.deleted_at IS NULL OFFSET 0)
       AND (p.receiver = '' OR CASE $5::text
            WHEN 'snapshot' THEN true
@@ -100,18 +114,12 @@ const checkTailSQL = `
 ), used AS (
     UPDATE tokens t SET last_used_at = h.now, updated_at = h.now FROM held h WHERE t.id = h.id
 )
-SELECT p.good, mine.id IS NOT NULL, NULL::bigint, p.now, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT p.good, mine.id IS NOT NULL, p.now, NULL::bigint, `
+
+const checkAnsweredSQL = `NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM pair p LEFT JOIN mine ON true
 UNION ALL
-SELECT NULL, NULL, f.n, f.now, ` + answerColumns + `
-FROM found f`
-
-// hotColumns are the columns of a token that a verdict needs; the sealed form of a reusable token is not among them.
-const hotColumns = `t.id, t.format, t.machine_id, t.scopes, t.claims, t.key_id, t.issued_at, t.expires_at, t.created_at,
-                t.updated_at, t.last_used_at`
-
-const answerColumns = `f.id, f.format, f.machine_id, f.scopes, f.claims, f.key_id, f.issued_at, f.expires_at, f.created_at,
-       f.updated_at, f.last_used_at`
+SELECT NULL, NULL, NULL, t.n, `
 
 // checkSQLiteSQL authenticates, looks up and judges a whole batch. The same judgement stands in checkPostgresSQL.
 //

@@ -17,11 +17,12 @@ import (
 // scanning does and two allocations less per column.
 var wireFormat = pgx.QueryResultFormats{pgx.BinaryFormatCode} //nolint:gochecknoglobals // a constant of a library's type
 
-// readVerdicts reads the answer as it stands on the wire: rows of pairs, and rows of questions that somebody asked. stale: something was
-// good and nothing was billed.
+// readVerdicts reads the answer as it stands on the wire: rows of pairs, and behind them rows of questions that somebody asked. stale: something
+// was good and nothing was billed.
 func readVerdicts(rows pgx.Rows, found []finding) (stale bool, err error) {
 	good := make([]bool, len(found))
 	var records []m2m.Record
+	var now int64
 	for rows.Next() {
 		v := wireRow{values: rows.RawValues()}
 		if some := v.next(0); some != nil {
@@ -29,22 +30,24 @@ func readVerdicts(rows pgx.Rows, found []finding) (stale bool, err error) {
 				return false, errUnreadable
 			}
 			stale = !v.truth() || stale
+			now = v.number()
 			if v.failed {
 				return false, errUnreadable
 			}
 			continue
 		}
 		v.next(0)
-		n, now := v.number(), v.number()
+		v.next(0)
+		n := v.number()
 		if v.failed || n < 1 || n > int64(len(found)) {
 			return false, fmt.Errorf("answer to question %d of %d", n, len(found))
 		}
 		f := &found[n-1]
 		f.known = true
-		row, there := v.token()
-		if !there {
+		if !good[n-1] {
 			continue
 		}
+		row := v.token()
 		if v.failed {
 			return false, errUnreadable
 		}
@@ -55,8 +58,8 @@ func readVerdicts(rows pgx.Rows, found []finding) (stale bool, err error) {
 		f.read(&row, now, &records[n-1])
 	}
 	for i := range found {
-		if !good[i] {
-			found[i].record, found[i].unread = nil, nil
+		if good[i] && found[i].record == nil && found[i].unread == nil {
+			return false, fmt.Errorf("question %d is good, and its token is not there", i+1)
 		}
 	}
 	return stale, nil
@@ -78,24 +81,27 @@ func mark(questions []bool, array []byte) bool {
 	return true
 }
 
-// token reads answerColumns. Of one that was not found there are none.
-func (v *wireRow) token() (r tokenRow, ok bool) {
-	id, format, machine, scopes, claims, key := v.next(0), v.next(0), v.next(0), v.next(0), v.next(0), v.next(0)
-	if id == nil {
-		return tokenRow{}, false
+// token reads hotColumns, and signedColumns where they are.
+func (v *wireRow) token() (r tokenRow) {
+	id, machine, scopes, claims := v.next(0), v.next(0), v.next(0), v.next(0)
+	r.IssuedAt, r.ExpiresAt, r.CreatedAt, r.UpdatedAt, r.LastUsedAt = v.number(), v.nullNumber(), v.number(), v.number(), v.nullNumber()
+	var key []byte
+	r.Format = string(m2m.Opaque)
+	if v.at < len(v.values) {
+		r.Format = string(v.next(0))
+		key = v.next(0)
 	}
 	var text strings.Builder
-	text.Grow(len(id) + len(format) + len(machine) + len(scopes) + len(key))
+	text.Grow(len(id) + len(machine) + len(scopes) + len(key))
 	cut := func(b []byte) string {
 		begin := text.Len()
 		text.Write(b)
 		return text.String()[begin:]
 	}
-	r.ID, r.Format, r.MachineID, r.Scopes = cut(id), cut(format), cut(machine), cut(scopes)
+	r.ID, r.MachineID, r.Scopes = cut(id), cut(machine), cut(scopes)
 	r.KeyID = sql.NullString{String: cut(key), Valid: key != nil}
 	r.Claims = sql.NullString{String: string(claims), Valid: claims != nil}
-	r.IssuedAt, r.ExpiresAt, r.CreatedAt, r.UpdatedAt, r.LastUsedAt = v.number(), v.nullNumber(), v.number(), v.number(), v.nullNumber()
-	return r, true
+	return r
 }
 
 // wireRow reads the columns of a row one after the other, in PostgreSQL's binary form. Once a column is not what was asked for, failed
