@@ -41,7 +41,7 @@ func readTyped(into *bytes.Buffer, r *http.Request, limit int64, fits func(conte
 	if r.ContentLength > limit {
 		return errBodyTooLarge
 	}
-	if !plain(r.Header.Get("Content-Encoding")) {
+	if !plain(first(r.Header["Content-Encoding"])) {
 		return errContentType
 	}
 	if err := readAll(into, r, limit); err != nil {
@@ -50,7 +50,7 @@ func readTyped(into *bytes.Buffer, r *http.Request, limit int64, fits func(conte
 	switch {
 	case int64(into.Len()) > limit:
 		return errBodyTooLarge
-	case into.Len() > 0 && !fits(r.Header.Get("Content-Type")):
+	case into.Len() > 0 && !fits(first(r.Header["Content-Type"])):
 		return errContentType
 	default:
 		return nil
@@ -75,6 +75,14 @@ func readAll(into *bytes.Buffer, r *http.Request, limit int64) error {
 		left -= n
 	}
 	return nil
+}
+
+// first is what http.Header.Get gives, of names that are written as net/http keeps them: it need not look at each of their letters.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 func plain(encoding string) bool { return encoding == "" || strings.EqualFold(encoding, "identity") }
