@@ -41,7 +41,7 @@ func giveRoom(ctx context.Context, environ []string, alive func() uint64, set fu
 }
 
 func percentFor(alive uint64) int {
-	return int(min(max(roomForGarbage*100/max(alive, 1), leastPercent), mostPercent)) //nolint:gosec // G115: it is between the two
+	return int(min(max(roomForGarbage*100/max(alive, 1), leastPercent), mostPercent))
 }
 
 // aliveNow is what the collector found alive when it last ran, and what it counts as that.

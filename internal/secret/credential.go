@@ -100,9 +100,9 @@ type Hash [sha256.Size]byte
 func HashOf(t Text) (out Hash) {
 	h, _ := hashers.Get().(*hasher)
 	h.Reset()
-	h.Write(append(h.room[:0], t...)) // never fails (hash.Hash); what we make has 41 characters, a longer one goes over the heap
+	_, _ = h.Write(append(h.room[:0], t...)) // never fails (hash.Hash); what we make has 41 characters, a longer one goes over the heap
 	copy(out[:], h.Sum(h.room[:0]))
-	h.Write(nothing[:]) // over what it still holds of the credential
+	_, _ = h.Write(nothing[:]) // over what it still holds of the credential
 	h.room = nothing
 	hashers.Put(h)
 	return out
