@@ -15,10 +15,10 @@ package store
 // Guarantees. A statement that begins after a revoke, a deletion, a rotation or a removed scope was committed sees it. Only what is
 // answered as good is billed, once per time it was asked, in this commit; a writer whose epoch was raised bills and confirms nothing
 // (no row of mine, hence no row of usage). Nothing here waits for a check of another replica: the rows of writers and usage belong to
-// this writer, and those of tokens are skipped when locked, so checks cannot deadlock with each other. (SKIP LOCKED does wait for a row that two
-// others changed at that moment, one after the other. So a change of many tokens at once can deadlock with a
-// check: PostgreSQL undoes one of the two, and the change is tried again, or the batch is told "not now" and is not billed.) last_used_at moves at most once a minute: the condition stands again inside the lock, where it sees what another replica
-// has just committed.
+// this writer, and those of tokens are skipped when locked, so checks cannot deadlock with each other. (SKIP LOCKED does wait for a row that
+// two others changed at that moment, one after the other. So a change of many tokens at once can deadlock with a check: PostgreSQL undoes one
+// of the two, and the change is tried again, or the batch is told "not now" and is not billed.) last_used_at moves at most once a minute:
+// the condition stands again inside the lock, where it sees what another replica has just committed.
 const checkPostgresSQL = checkCallersSQL + hotColumns + signedColumns + checkAskedSQL + `, unnest($9::text[]), unnest($10::text[])) AS q (caller, hash, times, n, id, kid)` +
 	checkFoundSQL + hotColumns + signedColumns + byHashSQL + `
             UNION ALL
