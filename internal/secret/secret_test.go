@@ -63,6 +63,21 @@ func TestRandomCharactersAreUniform(t *testing.T) {
 }
 
 // A frozen vector: scanners check this offline.
+// The checksum alone does not make a credential.
+func TestOtherCharactersAreMalformedWhateverTheChecksum(t *testing.T) {
+	for _, c := range []string{"-", "_", " ", "\x00", "\x7f", "/", ":", "@", "[", "`", "{", "\xff"} {
+		body := string(OpaqueToken) + strings.Repeat("a", randomLength-1) + c
+		sum := checksum(body)
+		if WellFormed(OpaqueToken, body+string(sum[:])) {
+			t.Errorf("%q is taken for a character", c)
+		}
+	}
+	body := string(OpaqueToken) + strings.Repeat("a", randomLength)
+	if sum := checksum(body); !WellFormed(OpaqueToken, body+string(sum[:])) {
+		t.Error("a good one is malformed, and this test says nothing")
+	}
+}
+
 func TestChecksumVector(t *testing.T) {
 	if got := checksum("mt_00000000000000000000000000000000"); string(got[:]) != checksumVector {
 		t.Errorf("checksum = %s, want %s", got, checksumVector)
