@@ -200,14 +200,14 @@ func (a *api) unwatched(x *exchange) context.Context {
 		return x.ctx()
 	}
 	x.conn.unwatched.Store(true)
-	x.waits = waiting{Context: x.ctx(), conn: x.conn}
-	return &x.waits
+	x.lent.waits = waiting{Context: x.ctx(), conn: x.conn}
+	return &x.lent.waits
 }
 
 // watch ends unwatched.
 func (x *exchange) watch() {
-	if x.waits.conn != nil {
-		x.waits.conn.unwatched.Store(false)
+	if x.lent.waits.conn != nil {
+		x.lent.waits.conn.unwatched.Store(false)
 	}
 }
 

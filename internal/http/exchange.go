@@ -21,9 +21,8 @@ import (
 // exchange is one request on its way through: what handlers need of it, and what they note for its one log line.
 type exchange struct {
 	c       *gin.Context
-	conn    *conn     // nil: none of Listener's
-	waits   waiting   // what unwatched gives
-	values  [3]string // of headers
+	conn    *conn // nil: none of Listener's
+	lent    *lent
 	area    area
 	trace   string
 	start   time.Time
@@ -37,7 +36,18 @@ type exchange struct {
 	machineOnly bool             // the instance key is nobody here
 	client      string           // who the request says it comes from; empty: it does not say
 	asserted    *machines.Proven // who it comes from, of a client that proved that by an assertion
+
+	over bool // nothing but its end is left: whoever set this let nobody keep the exchange
 }
+
+// lent is what others may keep of an exchange that is over.
+type lent struct {
+	values [3]string // of headers
+	waits  waiting   // what unwatched gives
+}
+
+// netHTTPTells is how long a body may be whose Content-Length net/http tells by itself, from what it has kept back until the handler ended.
+const netHTTPTells = 2048
 
 const (
 	jsonType    = "application/json" // exactly: with a charset the JS SDK hands back a string
@@ -48,7 +58,8 @@ const (
 func (a *api) begin(c *gin.Context) *exchange {
 	var id [16]byte
 	rand.Read(id[:]) // never fails: crypto/rand ends the process instead
-	x := &exchange{c: c, conn: connOf(c.Request.Context()), trace: hex.EncodeToString(id[:]), start: a.Now()}
+	x, _ := a.exchanges.Get().(*exchange)
+	x.c, x.conn, x.lent, x.trace, x.start = c, connOf(c.Request.Context()), new(lent), hex.EncodeToString(id[:]), a.Now()
 	x.address = a.addressOf(x)
 	h := c.Writer.Header() // its names are written as net/http writes them
 	h[traceHeader] = x.value(0, x.trace)
@@ -74,8 +85,8 @@ func (a *api) addressOf(x *exchange) netip.Addr {
 
 // value is that of a header, in memory that x has already.
 func (x *exchange) value(at int, v string) []string {
-	x.values[at] = v
-	return x.values[at : at+1 : at+1]
+	x.lent.values[at] = v
+	return x.lent.values[at : at+1 : at+1]
 }
 
 // ctx is the request's context; gin's own is not cancelled with its request.
@@ -97,7 +108,9 @@ func (x *exchange) send(status int, body []byte) {
 func (x *exchange) sendAs(status int, contentType string, body []byte) {
 	h := x.c.Writer.Header()
 	h["Content-Type"] = x.value(1, contentType)
-	h["Content-Length"] = x.value(2, strconv.Itoa(len(body)))
+	if len(body) > netHTTPTells {
+		h["Content-Length"] = x.value(2, strconv.Itoa(len(body)))
+	}
 	x.c.Writer.WriteHeader(status)
 	_, _ = x.c.Writer.Write(body) // the client is gone: nobody is left to tell
 }

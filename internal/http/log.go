@@ -16,6 +16,7 @@ func (a *api) finish(x *exchange) {
 	p := recover()
 	if p == nil {
 		a.log(x)
+		a.forget(x)
 		return
 	}
 	cut := x.c.Writer.Written()
@@ -26,6 +27,14 @@ func (a *api) finish(x *exchange) {
 	a.log(x)
 	if cut {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// forget keeps the memory of an exchange that is over for another.
+func (a *api) forget(x *exchange) {
+	if x.over {
+		*x = exchange{}
+		a.exchanges.Put(x)
 	}
 }
 

@@ -35,7 +35,7 @@ var outOfRange = func() (p any) { // a runtime error, as the runtime throws it
 
 func TestAPanicAfterTheAnswerBeganCutsTheConnection(t *testing.T) {
 	w := newWorld(t)
-	a := &api{Deps: w.deps, answers: newAnswers(), limits: newLimiters(Limits{})}
+	a := newAPI(w.deps)
 	e := a.engine()
 	e.GET("/late", a.do(area{}, func(x *exchange) error {
 		x.send(200, []byte(`{"half":`))

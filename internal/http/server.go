@@ -61,23 +61,27 @@ type api struct {
 	Deps
 	answers answers
 	limits  *limiters
-	buffers sync.Pool // of *bytes.Buffer: request and answer of a verification
 	batches batchRoom
 
+	exchanges    sync.Pool // of *exchange, empty
+	buffers      sync.Pool // of *bytes.Buffer: request and answer of a verification
 	batchAnswers sync.Pool // of *[]byte
 
 	noSniff, noStore []string // values of headers that every answer has, shared by all of them
 }
 
 // New makes the handler of the whole API. It is safe for concurrent use.
-func New(d Deps) http.Handler {
+func New(d Deps) http.Handler { return newAPI(d).engine() }
+
+func newAPI(d Deps) *api {
 	if d.OpenAPI == nil {
 		d.OpenAPI = openAPI
 	}
 	a := &api{Deps: d, answers: newAnswers(), limits: newLimiters(d.Limits), batches: newBatchRoom(batchMemory), noSniff: []string{"nosniff"}, noStore: []string{"no-store"}}
+	a.exchanges.New = func() any { return new(exchange) }
 	a.batchAnswers.New = func() any { return new([]byte) }
 	a.buffers.New = func() any { return bytes.NewBuffer(make([]byte, 0, bufferSize)) }
-	return a.engine()
+	return a
 }
 
 // engine is gin without its defaults (R55): no trusted proxy unless listed, no redirects, no logger or recovery of its own.

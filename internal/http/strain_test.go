@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/dualmint/dualmint/internal/m2m"
+	"github.com/dualmint/dualmint/internal/machines"
 	"github.com/dualmint/dualmint/internal/secret"
 	"github.com/dualmint/dualmint/internal/tokens"
 )
@@ -103,6 +105,55 @@ type untouched struct{ t *testing.T }
 func (u untouched) Read([]byte) (int, error) {
 	u.t.Error("the body was read")
 	return 0, io.EOF
+}
+
+// An exchange is used again only when its handler says that nobody kept it, and then nothing of the one before is in it.
+func TestAnExchangeHoldsNothingOfTheOneBefore(t *testing.T) {
+	a := newAPI(newWorld(t).deps)
+	kept := &exchange{trace: "t", unproven: secretA}
+	a.forget(kept)
+	if kept.trace != "t" {
+		t.Error("an exchange that somebody may have kept was used again")
+	}
+	gone := &exchange{
+		conn: &conn{}, lent: &lent{}, trace: "t", kind: m2m.Operator, machine: "mch_1", cause: m2m.ErrBusy, reason: "r", unproven: secretA, client: "c",
+		asserted: &machines.Proven{}, machineOnly: true, over: true,
+	}
+	a.forget(gone)
+	if *gone != (exchange{}) {
+		t.Errorf("left: %+v", gone)
+	}
+}
+
+// Whoever reads an answer of any length is told the length beforehand, by net/http or by us.
+func TestEveryAnswerTellsItsLength(t *testing.T) {
+	a := newAPI(newWorld(t).deps)
+	e := a.engine()
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		e.Handle(method, "/long/:n", a.probe(func(x *exchange) error {
+			n, err := strconv.Atoi(x.c.Param("n"))
+			x.send(http.StatusOK, make([]byte, n))
+			return err
+		}))
+	}
+	server := httptest.NewServer(e)
+	defer server.Close()
+	for _, n := range []int{1, netHTTPTells - 1, netHTTPTells, netHTTPTells + 1, 100_000} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			req, err := http.NewRequestWithContext(t.Context(), method, server.URL+"/long/"+strconv.Itoa(n), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.ContentLength != int64(n) || len(resp.TransferEncoding) > 0 {
+				t.Errorf("%s of %d bytes: length %d, encoding %q", method, n, resp.ContentLength, resp.TransferEncoding)
+			}
+		}
+	}
 }
 
 func TestLargeBatchOfNobodyIsNotRead(t *testing.T) {

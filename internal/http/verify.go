@@ -41,6 +41,7 @@ func (a *api) verify(x *exchange) error {
 	}
 	buffer.Reset() // the token's characters are a copy by now
 	x.send(http.StatusOK, appendToken(buffer.AvailableBuffer(), &record, ""))
+	x.over = true
 	return nil
 }
 
