@@ -130,7 +130,6 @@ func TestCallersWhoLeftAreNotAskedFor(t *testing.T) {
 	})
 }
 
-// Callers who leave without a word are looked for once, when their batch has been sealed.
 // What a call is kept in is used again. A caller that leaves when its batch is under way leaves it to the batch: nobody else gets its answer.
 func TestNobodyGetsTheAnswerOfOneWhoLeft(t *testing.T) {
 	r := &recorder{takes: 10 * time.Millisecond}
@@ -156,6 +155,7 @@ func TestNobodyGetsTheAnswerOfOneWhoLeft(t *testing.T) {
 	})
 }
 
+// Callers who leave without a word are looked for once, when their batch has been sealed.
 func TestCallersWhoLeftWithoutAWordAreNotAskedFor(t *testing.T) {
 	type caller struct{}
 	o := options()

@@ -150,7 +150,7 @@ func (g *Group[K, Q, A]) enqueue(key K, i *item[Q, A]) error {
 		return ErrBusy
 	}
 	g.queue.push(key, i)
-	if !g.gathering && g.due() {
+	if !g.gathering && g.due(i.since) {
 		g.wake.Signal()
 	}
 	return nil
@@ -197,7 +197,7 @@ func (g *Group[K, Q, A]) seal() (items, late []*item[Q, A], open bool) {
 	switch {
 	case g.closed: // Run calls expire no more, so the queue is emptied here and nowhere else
 		g.wake.Broadcast() // whoever is left takes the rest, or has nothing left to wait for
-	case g.due():
+	case g.due(g.now()):
 		g.wake.Signal()
 	}
 	return items, late, true
@@ -206,7 +206,7 @@ func (g *Group[K, Q, A]) seal() (items, late []*item[Q, A], open bool) {
 // gather tells whether a batch is to begin now. Whoever is ready to ask is let ask first, else the first of many would be a batch of its
 // own; meanwhile no other worker begins. g.mu is held, and let go of meanwhile.
 func (g *Group[K, Q, A]) gather() bool {
-	if g.gathering || !g.due() {
+	if g.gathering || !g.due(g.now()) {
 		return false
 	}
 	g.gathering = true
@@ -214,7 +214,7 @@ func (g *Group[K, Q, A]) gather() bool {
 	runtime.Gosched()
 	g.mu.Lock()
 	g.gathering = false
-	return g.due()
+	return g.due(g.now())
 }
 
 // rest ends a batch of n questions that took so long; one that was never run tells nothing of how long they take.
@@ -235,15 +235,15 @@ func (g *Group[K, Q, A]) limit() int {
 	return g.options.MaxBatch
 }
 
-// due tells whether a batch is to begin now. g.mu is held.
-func (g *Group[K, Q, A]) due() bool {
+// due tells whether a batch is to begin at this moment. g.mu is held.
+func (g *Group[K, Q, A]) due(at time.Time) bool {
 	switch {
 	case g.queue.size == 0:
 		return false
 	case g.busy == 0, g.queue.size >= g.options.Crowd, g.took > g.options.Quick, g.closed:
 		return true
 	default:
-		return g.now().Sub(g.sealed) > g.options.MaxWait/8
+		return at.Sub(g.sealed) > g.options.MaxWait/8
 	}
 }
 
