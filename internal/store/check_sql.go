@@ -19,13 +19,13 @@ package store
 // two others changed at that moment, one after the other. So a change of many tokens at once can deadlock with a check: PostgreSQL undoes one
 // of the two, and the change is tried again, or the batch is told "not now" and is not billed.) last_used_at moves at most once a minute:
 // the condition stands again inside the lock, where it sees what another replica has just committed.
-const checkPostgresSQL = checkCallersSQL + hotColumns + signedColumns + checkAskedSQL + `, unnest($9::text[]), unnest($10::text[])) AS q (caller, hash, times, n, id, kid)` +
+const checkPostgresSQL = checkCallersSQL + hotColumns + signedColumns + checkAskedSQL + signedAskedSQL +
 	checkFoundSQL + hotColumns + signedColumns + byHashSQL + `
             UNION ALL
             (SELECT ` + hotColumns + signedColumns + byIDSQL +
 	checkJudgedSQL + `format` + checkPairedSQL + `, format` + checkBilledSQL + `NULL, NULL, ` + checkAnsweredSQL + hotColumns + signedColumns + ` FROM found t`
 
-const checkOpaqueSQL = checkCallersSQL + hotColumns + checkAskedSQL + `) AS q (caller, hash, times, n)` +
+const checkOpaqueSQL = checkCallersSQL + hotColumns + checkAskedSQL + opaqueAskedSQL +
 	checkFoundSQL + hotColumns + byHashSQL +
 	checkJudgedSQL + `'opaque'::text AS format` + checkPairedSQL + checkBilledSQL + checkAnsweredSQL + hotColumns + ` FROM found t`
 
@@ -65,8 +65,17 @@ WITH clock AS MATERIALIZED (
 ), found AS MATERIALIZED (
     SELECT q.n, q.times, coalesce(c.machine_id, '') AS receiver, `
 
-const checkAskedSQL = `
-    FROM ROWS FROM (unnest($2::int[]), unnest($3::bytea[]), unnest($4::int[]), generate_series(1::bigint, cardinality($2::int[]))`
+// checkAskedSQL begins the row of a question, which is found by its place in what is packed; behind it may stand what else is known of each
+// question. Thirty-two zeros are the zero hash and become NULL, which equals nothing.
+const (
+	checkAskedSQL = `
+    FROM (SELECT i::bigint AS n, ($2::int[])[i] AS caller, ($4::int[])[i] AS times,
+                 nullif(substring($3::bytea FROM i * 32 - 31 FOR 32), decode(repeat('00', 32), 'hex')) AS hash`
+	opaqueAskedSQL = `
+          FROM generate_series(1, cardinality($2::int[])) AS i) AS q`
+	signedAskedSQL = `, id, kid
+          FROM ROWS FROM (generate_series(1, cardinality($2::int[])), unnest($9::text[]), unnest($10::text[])) AS o (i, id, kid)) AS q`
+)
 
 const checkFoundSQL = `
     CROSS JOIN clock
