@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,5 +97,20 @@ func TestAMissedFigureIsSaid(t *testing.T) {
 	}
 	if got := r.ratiosOf(ratios()[0]); !slices.IsSorted(got) || len(got) != 3 {
 		t.Error(got)
+	}
+}
+
+// Who is measured several times in a round is compared with what was measured in the same one.
+func TestRatiosAreOfOneRound(t *testing.T) {
+	often := []result{{rate: 10}, {rate: 12}, {rate: 20}, {rate: 24}}
+	once := []result{{rate: 100}, {rate: 400}}
+	for want, r := range map[string]rounds{
+		"[0.05 0.06 0.10 0.12]":    {"verify, 64": often, "echo, 64": once},
+		"[8.33 10.00 16.67 20.00]": {"verify, 64": once, "echo, 64": often},
+		"[]":                       {"verify, 64": once},
+	} {
+		if got := fmt.Sprintf("%.2f", r.ratiosOf(ratios()[0])); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }

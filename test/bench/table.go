@@ -71,11 +71,13 @@ func (r result) String() string {
 // printFigures prints the medians of all rounds.
 func (t rounds) printFigures(out io.Writer, list []contestant) {
 	_, _ = fmt.Fprint(out, "\n| contestant, connections | per second | p50 | p99 | processor time of one, client + server + PostgreSQL |\n|---|---|---|---|---|\n")
+	printed := map[string]bool{}
 	for _, c := range list {
 		all := t[c.name]
-		if len(all) == 0 {
+		if len(all) == 0 || printed[c.name] {
 			continue
 		}
+		printed[c.name] = true
 		latency := func(of func(result) float64) string {
 			if v := medianOf(all, of); v > 0 {
 				return short(time.Duration(v * float64(time.Second)))
@@ -108,7 +110,7 @@ func (t rounds) printRatios(out io.Writer) {
 	}
 }
 
-// ratiosOf gives the ratio of each round, the smallest first.
+// ratiosOf gives the ratios of what was measured in one round, the smallest first.
 func (t rounds) ratiosOf(r ratio) []float64 {
 	var out []float64
 	if r.theirs == "" {
@@ -116,9 +118,14 @@ func (t rounds) ratiosOf(r ratio) []float64 {
 			out = append(out, r.of(ours))
 		}
 	}
-	for i := range min(len(t[r.ours]), len(t[r.theirs])) {
-		if base := r.of(t[r.theirs][i]); base > 0 {
-			out = append(out, r.of(t[r.ours][i])/base)
+	ours, theirs := t[r.ours], t[r.theirs]
+	each := max(len(ours), len(theirs)) // one may have been measured more often in a round than the other
+	if len(ours) == 0 || len(theirs) == 0 {
+		each = 0
+	}
+	for i := range each {
+		if base := r.of(theirs[i*len(theirs)/each]); base > 0 {
+			out = append(out, r.of(ours[i*len(ours)/each])/base)
 		}
 	}
 	slices.Sort(out)
