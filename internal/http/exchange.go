@@ -46,7 +46,8 @@ type lent struct {
 	waits  waiting   // what unwatched gives
 }
 
-// netHTTPTells is how long a body may be whose Content-Length net/http tells by itself, from what it has kept back until the handler ended.
+// netHTTPTells is how long a body may be whose Content-Length net/http tells by itself, from what it has kept back until the handler ended. (So
+// a body is written whole, and nobody flushes.)
 const netHTTPTells = 2048
 
 const (
@@ -83,7 +84,7 @@ func (a *api) addressOf(x *exchange) netip.Addr {
 	}
 }
 
-// value is that of a header, in memory that x has already.
+// value is that of a header, in memory that outlives x.
 func (x *exchange) value(at int, v string) []string {
 	x.lent.values[at] = v
 	return x.lent.values[at : at+1 : at+1]

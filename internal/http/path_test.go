@@ -66,7 +66,7 @@ func TestAVerificationAllocatesLittleAllTheWayToItsBatch(t *testing.T) {
 		t.Fatalf("status %d", out.status)
 	}
 	t.Logf("%.0f allocations", got)
-	if got > 15 {
+	if got > 13 {
 		t.Errorf("%.0f allocations for one verification", got)
 	}
 }

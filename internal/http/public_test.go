@@ -54,8 +54,7 @@ func TestWhatIsPublicAnswersHEADAsItAnswersGET(t *testing.T) {
 	for _, path := range []string{"/", "/healthz", "/readyz", "/openapi.yaml"} {
 		w := newWorld(t)
 		get, head := w.call("GET", path, "", ""), w.call("HEAD", path, "", "")
-		if head.Code != 200 || get.Code != 200 || head.Header().Get("Content-Type") != get.Header().Get("Content-Type") ||
-			head.Header().Get("Content-Length") != get.Header().Get("Content-Length") {
+		if head.Code != 200 || get.Code != 200 || head.Header().Get("Content-Type") != get.Header().Get("Content-Type") { // length: TestEveryAnswerTellsItsLength
 			t.Errorf("%s: %d %v, and for GET %d %v", path, head.Code, head.Header(), get.Code, get.Header())
 		}
 	}

@@ -116,8 +116,8 @@ func TestAnExchangeHoldsNothingOfTheOneBefore(t *testing.T) {
 		t.Error("an exchange that somebody may have kept was used again")
 	}
 	gone := &exchange{
-		conn: &conn{}, lent: &lent{}, trace: "t", kind: m2m.Operator, machine: "mch_1", cause: m2m.ErrBusy, reason: "r", unproven: secretA, client: "c",
-		asserted: &machines.Proven{}, machineOnly: true, over: true,
+		conn: &conn{}, lent: &lent{}, area: area{oauth: true}, trace: "t", start: noon, kind: m2m.Operator, machine: idA, cause: m2m.ErrBusy, reason: "r",
+		unproven: secretA, client: "c", asserted: &machines.Proven{}, machineOnly: true, over: true,
 	}
 	a.forget(gone)
 	if *gone != (exchange{}) {
@@ -125,7 +125,46 @@ func TestAnExchangeHoldsNothingOfTheOneBefore(t *testing.T) {
 	}
 }
 
-// Whoever reads an answer of any length is told the length beforehand, by net/http or by us.
+// Behind verifications, which use the memory of exchanges again, any request is answered and logged as if it were the first.
+func TestARequestBehindAVerificationIsAnsweredAsIfAlone(t *testing.T) {
+	good := `{"token":"` + goodToken.Reveal() + `"}`
+	seen := func(w *world, method, path string, who secret.Text, body string) string {
+		before := len(w.log.String())
+		got := w.call(method, path, who, body)
+		trace, log := got.Header().Get(traceHeader), w.log.String()[before:]
+		if trace == "" || !strings.Contains(log, trace) {
+			t.Errorf("%s: trace %q, log %s", path, trace, log)
+		}
+		log = log[strings.Index(log, `"level"`):] // behind the time of the line
+		return strings.ReplaceAll(fmt.Sprint(got.Code, got.Header(), got.Body, log), trace, "TRACE")
+	}
+	for _, r := range []struct {
+		method, path string
+		who          secret.Text
+		body         string
+	}{
+		{"POST", "/m2m_tokens/verify", secretB, good},
+		{"POST", "/m2m_tokens/verify", secretB, `{"token":"x"}`},
+		{"POST", "/m2m_tokens/verify", "", good},
+		{"POST", "/m2m_tokens/verify", newSecret, `{`},
+		{"POST", "/m2m_tokens/verify_batch", secretB, `{"tokens":["x"]}`},
+		{"POST", "/oauth2/introspect", secretB, "{}"},
+		{"GET", "/v1/machines", instanceKey, ""},
+		{"GET", "/healthz", "", ""},
+		{"GET", "/nowhere", "", ""},
+	} {
+		want := seen(newWorld(t), r.method, r.path, r.who, r.body)
+		w := newWorld(t)
+		for range 8 { // the race detector forgets what pools hold, now and then
+			wantStatus(t, w.call("POST", "/m2m_tokens/verify", secretB, good), 200)
+			if got := seen(w, r.method, r.path, r.who, r.body); got != want {
+				t.Errorf("%s %s:\n%s\nand alone\n%s", r.method, r.path, got, want)
+			}
+		}
+	}
+}
+
+// Whoever reads a body is told its length beforehand, by net/http or by us.
 func TestEveryAnswerTellsItsLength(t *testing.T) {
 	a := newAPI(newWorld(t).deps)
 	e := a.engine()

@@ -1,6 +1,6 @@
 package httpapi
 
-// Cost of a verification here: one pooled buffer for body and answer, one call of the service. Nothing
+// Cost of a verification here: one pooled exchange, one pooled buffer for body and answer, one call of the service. Nothing
 // is logged beyond the request's own line; a refusal is a body built once plus its trace id.
 
 import (

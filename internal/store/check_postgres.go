@@ -11,7 +11,7 @@ import (
 	"github.com/dualmint/dualmint/internal/secret"
 )
 
-// Costs one round trip and one commit a batch; allocates parallel arrays for the questions.
+// Costs one round trip and one commit a batch; allocates two arrays for the questions and one piece for their hashes, and two arrays more with JWTs.
 
 // checkPostgres sends the batch as one statement.
 func (d *DB) checkPostgres(ctx context.Context, q inquiry, s stamp) ([]finding, error) {

@@ -27,6 +27,7 @@ func checkPromises(t *testing.T, open OpenHot) {
 	t.Run("LastUseIsWrittenOnceAMinute", func(t *testing.T) { lastUseIsCoarse(t, open) })
 	t.Run("ACheckOnItsOwnMatchesACheckInABatch", func(t *testing.T) { batchesDoNotMix(t, open) })
 	t.Run("ConcurrentChecksAreCountedExactlyAndWithoutDeadlock", func(t *testing.T) { concurrentChecks(t, open) })
+	t.Run("TheZeroTokenIsFoundNowhere", func(t *testing.T) { zeroIsNowhere(t, open) })
 	t.Run("UnreadableRowsAreNeverGoodNorBilled", func(t *testing.T) { unreadableIsRefused(t, open) })
 }
 
@@ -308,6 +309,31 @@ func concurrentChecks(t *testing.T, open OpenHot) {
 	all.Wait()
 	if diff := cmp.Diff(got, w.counted()); diff != "" {
 		t.Errorf("answered (-) is not counted (+):\n%s", diff)
+	}
+}
+
+// R4: what its mode refused is asked for as the zero token, and no row is that, whatever stands in it.
+func zeroIsNowhere(t *testing.T, open OpenHot) {
+	t.Helper()
+	w := newWorld(t, open, m2m.Live)
+	defer w.whole()
+	b, bSecret := w.machine()
+	a, _ := w.machine(b)
+	n, jwt := w.opaque(a, b), w.jwt("active", a, b)
+	w.put(n, jwt)
+	w.Exec("UPDATE tokens SET hash = ? WHERE id = ?", make([]byte, len(secret.Hash{})), string(n.Grant.ID))
+	for _, caller := range []secret.Hash{bSecret, operator} {
+		zeros := []tokens.Check{{Caller: caller}, {Caller: caller, Token: m2m.Presented{Format: m2m.Opaque}}}
+		for _, checks := range [][]tokens.Check{zeros, append(zeros, tokens.Check{Caller: caller, Token: presented(jwt)})} { // with a JWT it is another statement
+			verdicts, err := w.CheckTokens(t.Context(), checks)
+			must(t, err)
+			for i, v := range verdicts {
+				w.want(fmt.Sprintf("check %d of %d", i, len(checks)), v, true, i == len(zeros))
+			}
+		}
+	}
+	if got := w.Int("SELECT coalesce(sum(count), 0) FROM usage WHERE operation = 'verify'"); got != 2 {
+		t.Errorf("%d billed, want the JWT twice", got)
 	}
 }
 

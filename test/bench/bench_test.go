@@ -104,13 +104,16 @@ func TestAMissedFigureIsSaid(t *testing.T) {
 func TestRatiosAreOfOneRound(t *testing.T) {
 	often := []result{{rate: 10}, {rate: 12}, {rate: 20}, {rate: 24}}
 	once := []result{{rate: 100}, {rate: 400}}
-	for want, r := range map[string]rounds{
-		"[0.05 0.06 0.10 0.12]":    {"verify, 64": often, "echo, 64": once},
-		"[8.33 10.00 16.67 20.00]": {"verify, 64": once, "echo, 64": often},
-		"[]":                       {"verify, 64": once},
+	for _, c := range []struct {
+		measured rounds
+		want     string
+	}{
+		{rounds{"verify, 64": often, "echo, 64": once}, "[0.05 0.06 0.10 0.12]"},
+		{rounds{"verify, 64": once, "echo, 64": often}, "[8.33 10.00 16.67 20.00]"},
+		{rounds{"verify, 64": once}, "[]"},
 	} {
-		if got := fmt.Sprintf("%.2f", r.ratiosOf(ratios()[0])); got != want {
-			t.Errorf("%s, want %s", got, want)
+		if got := fmt.Sprintf("%.2f", c.measured.ratiosOf(ratios()[0])); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
 		}
 	}
 }

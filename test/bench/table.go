@@ -96,7 +96,7 @@ func (t rounds) printFigures(out io.Writer, list []contestant) {
 	}
 }
 
-// printRatios prints the median of each round's ratio.
+// printRatios prints medians of the ratios of what was measured in one round.
 func (t rounds) printRatios(out io.Writer) {
 	_, _ = fmt.Fprint(out, "\n| figure | asked for | measured | lowest to highest | |\n|---|---|---|---|---|\n")
 	for _, r := range ratios() {
