@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,6 +9,8 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+
+	"github.com/dualmint/dualmint/internal/m2m"
 )
 
 // finish is deferred. A panic is answered with a 500 that says nothing; when an answer had begun already, the connection is cut, so
@@ -44,6 +47,8 @@ func (a *api) log(x *exchange) {
 	status := x.c.Writer.Status()
 	level := slog.LevelInfo
 	switch {
+	case errors.Is(x.cause, context.Canceled) && !errors.Is(x.cause, m2m.ErrUnavailable):
+		x.reason = "the client hung up" // the impatience of clients, and of whoever has no credential, is no alarm
 	case x.cause != nil && status == http.StatusServiceUnavailable:
 		level = slog.LevelWarn
 	case x.cause != nil:

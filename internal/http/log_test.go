@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -19,6 +21,26 @@ func TestLogDoesNotCallAPresentedCredentialUnknown(t *testing.T) {
 	wantStatus(t, w.call("POST", "/m2m_tokens/verify", "", `{"token":"x"}`), 401)
 	if got := w.log.String(); strings.Count(got, `"caller":"unproven"`) != 1 || strings.Count(got, `"caller":"unknown"`) != 1 {
 		t.Error(got)
+	}
+}
+
+// Anybody can hang up, with or without a credential; an operator is called for what is wrong here.
+func TestAClientThatHungUpIsNoAlarm(t *testing.T) {
+	gone := fmt.Errorf("wait for a batch: %w", context.Canceled)
+	for _, c := range []struct {
+		err         error
+		level, says string
+	}{
+		{gone, "INFO", `"reason":"the client hung up"`},
+		{errors.Join(gone, m2m.ErrUnavailable), "WARN", `"error":`},
+		{m2m.ErrBusy, "WARN", `"error":`},
+	} {
+		w := newWorld(t)
+		w.tokens.fail = c.err
+		wantStatus(t, w.call("POST", "/m2m_tokens/verify", secretB, `{"token":"`+goodToken.Reveal()+`"}`), 503) // whoever closed one side alone reads it
+		if log := w.log.String(); !strings.Contains(log, `"level":"`+c.level+`"`) || !strings.Contains(log, c.says) {
+			t.Errorf("%v: %s", c.err, log)
+		}
 	}
 }
 
