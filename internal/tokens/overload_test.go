@@ -48,8 +48,12 @@ func TestTenTimesTheLoadIsBoundedAndLeavesNothingBehind(t *testing.T) {
 		workers      int
 		bound, quick time.Duration
 	}{
-		{1, time.Second, 0}, {2, time.Second, 0}, {4, 1500 * time.Millisecond, 0},
-		{1, time.Second, time.Second}, {2, 1100 * time.Millisecond, time.Second}, {4, 1700 * time.Millisecond, time.Second},
+		{1, time.Second, 0},
+		{2, time.Second, 0},
+		{4, 1500 * time.Millisecond, 0},
+		{1, time.Second, time.Second},
+		{2, 1100 * time.Millisecond, time.Second},
+		{4, 1700 * time.Millisecond, time.Second},
 	} {
 		workers, bound := c.workers, c.bound
 		t.Run(fmt.Sprint(workers, " workers, quick for ", c.quick), func(t *testing.T) {
