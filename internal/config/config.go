@@ -50,7 +50,7 @@ type Config struct {
 
 	LogLevel    LogLevel  `env:"LOG_LEVEL"    envDefault:"info" doc:"debug, info, warn or error"`
 	LogFormat   LogFormat `env:"LOG_FORMAT"   envDefault:"text" doc:"text or json"`
-	LogRequests Switch    `env:"LOG_REQUESTS" envDefault:"on"   doc:"on: one line per request; off: only those that ended in a 5xx"`
+	LogRequests Switch    `env:"LOG_REQUESTS" envDefault:"on"   doc:"on: one line per request; off: only those that were answered with a 5xx"`
 	DebugAddr   string    `env:"DEBUG_ADDR"   shown:"none"      doc:"host:port of a listener of its own for profiles (/debug/pprof/), to be a loopback one; none: there is no such listener"`
 
 	URL                  string      `env:"URL"                     shown:"http:// + address" doc:"command line: the instance to speak to"`

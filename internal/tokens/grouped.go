@@ -36,7 +36,7 @@ const (
 	batchDeadline = 5 * time.Second
 	crowd         = 32                    // a transaction of one costs about as much as twenty more questions in another (docs/performance.md)
 	quickBatch    = 20 * time.Millisecond // where commits are slow, two at a time are better than few
-	crowdOfChecks = 96                    // they are cheaper; half of as many callers as are common must not be just short of it (docs/performance.md)
+	crowdOfChecks = 96                    // they are cheaper; well below half of 256 callers, who else wait for each other (docs/performance.md)
 )
 
 // NewGrouped groups the calls of store. They wait until Run runs.
